@@ -73,9 +73,11 @@ class PayPalClient:
         return self._call("DELETE", path)
 
     def _call(self, method: str, path: str, body: bytes | None = None, *, key: str | None = None) -> Answer:
-        answer = self._once(method, path, body, key, self._valid_token())
+        token = self._valid_token()
+        answer = self._once(method, path, body, key, token)
         if answer is None:
-            answer = self._once(method, path, body, key, self._fetch(refused=self._token))
+            # Another thread may have a new one already.
+            answer = self._once(method, path, body, key, self._fetch(refused=token))
         if answer is None:
             raise CallFailed(Failure(Proof.NOT_ALLOWED, "key_rejected", 401, provider="paypal"))
         return answer

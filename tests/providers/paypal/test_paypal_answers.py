@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -253,6 +255,29 @@ def test_two_legs_of_an_exchange_are_two_movements_though_they_have_one_id(
         (850, "eur", "2GG"),
     ]
     assert len({each.balance_ref for each in page}) == 2
+
+
+def test_a_token_that_is_no_longer_taken_is_fetched_once_for_all_threads() -> None:
+    """Each would have given up the others' new one; PayPal limits how often tokens are asked for."""
+    refused, tokens = threading.Barrier(8), list[str]()
+
+    def send(method: str, url: str, headers: Mapping[str, str], body: Any) -> Answered:
+        if url.endswith("/v1/oauth2/token"):
+            tokens.append(f"T{len(tokens)}")
+            return json.dumps({"access_token": tokens[-1], "expires_in": 30_000}).encode(), 200, {}
+        if url.endswith("/first"):
+            return b"{}", 200, {}
+        if headers["Authorization"] != "Bearer T0":
+            return b"{}", 200, {}
+        refused.wait(timeout=10)
+        return b"{}", 401, {}
+
+    client = PayPalClient(send, base_address="http://paypal", client_id="sb", client_secret="secret")
+    client.get("/first")
+    with ThreadPoolExecutor(8) as pool:
+        for answered in [pool.submit(client.get, "/any") for _ in range(8)]:
+            answered.result()
+    assert tokens == ["T0", "T1"]
 
 
 @pytest.mark.parametrize("row", [None, "text", 7])
