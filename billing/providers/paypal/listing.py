@@ -94,7 +94,7 @@ def _whole(ask: Ask, start: datetime, end: datetime, *, fresh: bool) -> list[Raw
     query, read = _window(start, end), list[Raw]()
     for page in range(1, MAX_PAGES + 1):
         rows, pages, reached = _page(ask, query | {"page": str(page)})
-        if fresh and (reached is None or reached < end):
+        if (page > 1 and reached is None) or (fresh and (reached is None or reached < end)):
             raise ProviderUnavailable("paypal: report_not_complete_yet")
         read += rows
         if page >= pages:

@@ -257,6 +257,27 @@ def test_two_legs_of_an_exchange_are_two_movements_though_they_have_one_id(
     assert len({each.balance_ref for each in page}) == 2
 
 
+def test_a_report_that_breaks_off_at_its_second_page_is_not_taken_for_whole() -> None:
+    """A first page says so where a time is not shown yet; behind others it would leave charges out."""
+    row = {"transaction_id": "7CC", "transaction_event_code": "T0006", "transaction_status": "S",
+           "transaction_amount": MONEY, "transaction_initiation_date": AT}  # fmt: skip
+    first = {"transaction_details": [{"transaction_info": row}], "total_pages": 2, "last_refreshed_datetime": AT}
+
+    def send(method: str, url: str, headers: Mapping[str, str], body: Any) -> Answered:
+        if url.endswith("/v1/oauth2/token"):
+            return json.dumps({"access_token": "A21", "expires_in": 30_000}).encode(), 200, {}
+        if "&page=1" in url:
+            return json.dumps(first).encode(), 200, {}
+        return json.dumps({"name": "INVALID_REQUEST", "message": "Data is not available."}).encode(), 400, {}
+
+    client = PayPalClient(send, base_address="http://paypal", client_id="sb", client_secret="secret")
+    closed = Certificates(fetch=lambda _: b"", roots=b"", livemode=False)
+    provider = PayPalProvider(client=client, certificates=closed, livemode=False)
+    for ask in (provider.charge_pages, provider.refund_pages, provider.movement_pages):
+        with pytest.raises(ProviderUnavailable):
+            list(ask(created_from=NOW - timedelta(hours=9), created_to=NOW))
+
+
 def test_a_token_that_is_no_longer_taken_is_fetched_once_for_all_threads() -> None:
     """Each would have given up the others' new one; PayPal limits how often tokens are asked for."""
     refused, tokens = threading.Barrier(8), list[str]()
