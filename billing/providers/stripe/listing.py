@@ -42,7 +42,11 @@ def pages(
             rows, more = raw.get("data"), raw.get("has_more")
             if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
                 raise reading.Unreadable("data")
-            return [parse(row) for row in rows], reading.text(rows[-1], "id") if more else None
+            last = reading.text(rows[-1], "id") if more else None
+            if last is not None and last == params.get("starting_after"):
+                # The same page again: whoever reads on would do so for ever.
+                raise reading.Unreadable("has_more")
+            return [parse(row) for row in rows], last
 
         items, after = read(one_page)
         page += items
