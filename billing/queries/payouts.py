@@ -34,6 +34,12 @@ _TO_READ = text(
     SELECT payout_ref FROM billing.payout
     WHERE provider_account_id = :account AND status IN ('pending', 'in_transit') AND arrives_at <= :now
     UNION
+    SELECT p.payout_ref FROM billing.payout p
+    WHERE p.provider_account_id = :account AND p.status = 'paid'
+      AND EXISTS (SELECT FROM billing.provider_movement m
+                  WHERE m.provider_account_id = p.provider_account_id AND m.source_ref = p.payout_ref
+                    AND m.type IN ('payout_failure', 'payout_cancel'))
+    UNION
     (SELECT payout_ref FROM billing.payout WHERE provider_account_id = :account AND listed_at IS NULL
      ORDER BY id DESC LIMIT :most)
     """
@@ -109,8 +115,8 @@ class Standing:
 
 
 def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> list[str]:
-    """Payouts that the balance shows and nobody told us of, those that should have arrived by now, and some of those
-    whose movements are not known yet, newest first.
+    """Payouts that the balance shows and nobody told us of, those that should have arrived by now or have come back,
+    and some of those whose movements are not known yet, newest first.
     """
     values = {"account": account_id, "now": now, "most": _NOT_LISTED}
     return list(session.execute(_TO_READ, values).scalars())

@@ -72,6 +72,24 @@ def test_a_payout_that_nobody_told_us_of_is_found_in_the_balance(paid: Company) 
     assert stands(paid)["bank"] == 1125
 
 
+def test_a_payout_that_came_back_and_nobody_told_us_of_is_found_in_the_balance(paid: Company) -> None:
+    """A bank may send back for days what it took; the balance shows it, whatever became of the event."""
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "paid"})
+    paid.wait_for(lambda: told_of(paid, "payout.paid"))
+    paid.settle()
+    assert stands(paid)["bank"] == 1125
+    paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "failed"})
+    paid.set_clock(START + timedelta(days=5))
+    movements.sweep(paid.parts)
+    assert stands(paid) == {"provider_clearing": 1125, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 0}
+    asked = len(list(paid.witness.requests()))
+    paid.set_clock(START + timedelta(days=5, hours=3))
+    movements.sweep(paid.parts)
+    assert not [each for each in list(paid.witness.requests())[asked:] if each.path.startswith("/v1/payouts/")]
+
+
 def test_a_payout_that_can_not_be_read_keeps_no_other_from_it(paid: Company) -> None:
     paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     (first,) = paid.witness.call("POST", "payouts", {})
