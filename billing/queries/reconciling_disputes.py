@@ -20,11 +20,16 @@ JOIN billing.invoice i ON i.id = coalesce(d.invoice_id, p.invoice_id, u.invoice_
 WHERE (d.id IS NULL OR (d.status, d.amount_minor) <> (l.status, l.amount_minor)
 """
 
-# A list shows no money: what a chargeback must have taken, or its end given back, is looked up where we don't have it.
+# A list shows no money: what a chargeback must have taken, or its end given back, is looked up where we don't have it,
+# and so is what the balance shows of one, however long ago that was opened or ended.
 _TO_READ = f"""
 SELECT l.dispute_ref {_LISTED}
        OR (d.withdrawn_minor = 0 AND l.status NOT LIKE 'warning%')
        OR (d.reinstated_minor = 0 AND l.status = 'won'))
+UNION
+SELECT d.dispute_ref FROM listed_movement v
+JOIN billing.dispute d ON d.provider_account_id = :account AND d.dispute_ref = v.source_ref
+WHERE v.amount_minor > 0 AND d.reinstated_minor = 0 OR v.amount_minor < 0 AND d.withdrawn_minor = 0
 UNION
 SELECT dispute_ref FROM billing.dispute
 WHERE provider_account_id = :account AND status IN ({OPEN}) AND opened_at < :opened_before

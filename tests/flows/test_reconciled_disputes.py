@@ -55,6 +55,23 @@ def test_a_dispute_that_ended_unheard_after_weeks_is_learnt_by_the_days_run(acme
     assert open_item(acme, "dispute_lost").amount_minor == 1190
 
 
+def test_a_lost_dispute_that_is_won_unheard_after_weeks_is_learnt_by_the_balance(acme: Company, paid: UUID) -> None:
+    """It ended long ago, and what it was opened in is not looked at again; what came back stands in the balance."""
+    opened = acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
+    acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "lost"})
+    acme.settle()
+    acme.set_clock(START + timedelta(days=5))
+    assert reconciliation.tick(acme.parts) == 1
+    assert _dispute(acme).status == "lost"
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.set_clock(START + timedelta(days=20))
+    acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "won"})
+    acme.set_clock(START + timedelta(days=21))
+    assert reconciliation.tick(acme.parts) == 1
+    assert (_dispute(acme).status, _dispute(acme).reinstated_minor) == ("won", 1190)
+    assert {each.code for each in acme.violations()} == {"E4"}, "two events were never told"
+
+
 def test_a_dispute_that_can_not_be_taken_over_is_work_until_both_sides_agree(acme: Company, paid: UUID) -> None:
     acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
     acme.settle()
