@@ -28,7 +28,8 @@ SELECT l.dispute_ref {_LISTED}
        OR (d.reinstated_minor = 0 AND l.status = 'won'))
 UNION
 SELECT d.dispute_ref FROM listed_movement v
-JOIN billing.dispute d ON d.provider_account_id = :account AND d.dispute_ref = v.source_ref
+JOIN billing.dispute d ON d.provider_account_id = :account
+  AND (d.dispute_ref = v.source_ref OR (v.type IN ('paypal_t1201', 'paypal_t1202') AND d.charge_ref = v.source_ref))
 WHERE v.amount_minor > 0 AND d.reinstated_minor = 0 OR v.amount_minor < 0 AND d.withdrawn_minor = 0
 UNION
 SELECT dispute_ref FROM billing.dispute

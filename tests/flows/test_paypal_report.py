@@ -222,6 +222,27 @@ def test_what_a_lost_dispute_took_is_told_once(stage: Stage, anna: UUID) -> None
     assert _differences(stage) == []
 
 
+def test_a_lost_dispute_that_is_won_unheard_after_weeks_is_learnt_by_the_report(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})["dispute_id"]
+    DOORS["POST", "disputes/<id>/close"](side.stand_in, opened, {"status": "lost"})
+    dispute_events.adopt_dispute(stage.parts, side.account_id, opened)
+    assert _differences(stage) == []
+    stage.set_clock(START + timedelta(days=20))
+    side.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    DOORS["POST", "disputes/<id>/close"](side.stand_in, opened, {"status": "won"})
+    stage.set_clock(START + timedelta(days=21))
+    with stage.parts.begin() as session:
+        account = session.get_one(ProviderAccount, side.account_id)
+        begin_run(session, account_id=account.id, cause="daily", from_at=START + timedelta(days=19), to_at=stage.now)
+    reconciliation.tick(stage.parts)
+    with stage.parts.begin() as session:
+        assert session.execute(select(Dispute.status, Dispute.reinstated_minor)).one() == ("won", 1000)
+
+
 def _differences(stage: Stage) -> list[tuple[str, UUID | None, int | None]]:
     """What a comparison two days later finds."""
     stage.set_clock(START + timedelta(days=2))

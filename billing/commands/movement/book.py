@@ -62,7 +62,7 @@ _BACK = ("refund", "payment_refund")
 """Those that go back to a customer."""
 _FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee", "paypal_fee")
 """Types that are a fee as a whole."""
-_BESIDE = ("adjustment", *_FEES)
+_BESIDE = ("adjustment", "paypal_t1201", "paypal_t1202", *_FEES)
 """Types that come beside what a charge moved."""
 
 FIRST = UUID(int=0)

@@ -53,6 +53,8 @@ Source: developer.paypal.com/reports/reference/t-codes.
 _EXCHANGES = "T02"
 EXCHANGE = "paypal_exchange"
 """The type of a movement that is one leg of an exchange, by PayPal itself, of the transaction that it names."""
+DISPUTED = ("paypal_t1201", "paypal_t1202")
+"""What a chargeback took, and its end gave back, of the payment that it names."""
 _STATUS = {"S": "succeeded", "V": "succeeded", "P": "pending", "D": "failed"}
 
 
@@ -274,7 +276,7 @@ def movement(info: Raw) -> ListedMovement | None:
     return ListedMovement(
         balance_ref=id_ if plain else f"{id_}-{code}",
         type=kind,
-        source_ref=id_ if plain else None,
+        source_ref=id_ if plain else optional(info, "paypal_reference_id") if kind in DISPUTED else None,
         amount_minor=amount,
         fee_minor=-money(info, "fee_amount")[0] if inner(info, "fee_amount") else 0,
         currency=currency,
