@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select, text, true
+from sqlalchemy import delete, func, select, text, true, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -65,20 +65,22 @@ def sweep(parts: Parts) -> int:
         # One page a round, since what still lacks something stays; the next round takes others.
         mended = completing.waiting(session, most=PAGE)
     done = _issue(parts, mended)
+    place = Invoice.review_until, Invoice.id
+    query = select(*place).where(
+        Invoice.status == InvoiceStatus.DRAFT,
+        Invoice.hold_id.is_(None),
+        Invoice.profile_id.in_(select(Profile.id).where(Profile.hold_id.is_(None))),
+        text(moves(BrakeKind.ISSUE, "invoice")),
+    )
     while True:
         with parts.begin() as session:
-            now = parts.clock.now(session)
-            query = select(Invoice.id).where(
-                Invoice.status == InvoiceStatus.DRAFT,
-                Invoice.review_until <= now,
-                Invoice.hold_id.is_(None),
-                Invoice.profile_id.in_(select(Profile.id).where(Profile.hold_id.is_(None))),
-                text(moves(BrakeKind.ISSUE, "invoice")),
-            )
-            due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
-        done += _issue(parts, due)
-        if len(due) < PAGE:
+            due = query.where(Invoice.review_until <= parts.clock.now(session)).order_by(*place).limit(PAGE)
+            page = session.execute(due).all()
+        done += _issue(parts, [id_ for _, id_ in page])
+        if len(page) < PAGE:
             return done
+        # Behind these, also where some of them stay: they would be found again for ever.
+        query = query.where(tuple_(*place) > tuple_(*page[-1]))
 
 
 def _issue(parts: Parts, due: Sequence[UUID]) -> int:
@@ -86,20 +88,22 @@ def _issue(parts: Parts, due: Sequence[UUID]) -> int:
     try:
         with parts.begin() as session:
             return len(release(parts, session, due, now=parts.clock.now(session)))
-    except MasterKeyMissing as missing:
-        raise Stale(str(missing)) from missing
     except (OperationalError, Stale, NotReconciled):
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, the others are issued)
         if len(due) == 1:
-            _log.exception("draft_not_issued", invoice=str(due[0]))
-            _set_apart(parts, due[0], error)
+            _leave(parts, due[0], error)
             return 0
         middle = len(due) // 2
         return _issue(parts, due[:middle]) + _issue(parts, due[middle:])
 
 
-def _set_apart(parts: Parts, draft_id: UUID, error: Exception) -> None:
+def _leave(parts: Parts, draft_id: UUID, error: Exception) -> None:
+    if isinstance(error, MasterKeyMissing):
+        # A worker that has the master key, or this one once it was started anew, issues it.
+        _log.warning("draft_put_off", invoice=str(draft_id), reason=str(error))
+        return
+    _log.error("draft_not_issued", invoice=str(draft_id), exc_info=error)
     with parts.begin() as session:
         draft = lock_invoice(session, draft_id)
         # What waits for a fact has its item already.

@@ -21,6 +21,7 @@ from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import AuditRecord, Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
+from billing.privacy.keyring import Keyring, generate
 from billing.queries.brakes import BrakeKind
 from billing.sandbox.bench.counting import counting_statements
 from billing.validators.seller import SellerPolicy
@@ -168,6 +169,27 @@ def test_one_that_cannot_be_issued_waits_for_a_person_and_holds_up_no_other(acme
     assert acme.work_items()[0].status == "resolved"
     assert {each.status for each in acme.invoices()} == {"open"}
     _holds(acme)
+
+
+def test_one_under_a_master_key_that_is_not_here_waits_for_it_and_holds_up_no_other(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.customer("a0", method="pm_card_visa")
+    assert acme.parts.settings.billing_secret_key is not None
+    old, new = acme.parts.settings.billing_secret_key.get_secret_value(), generate()
+    both = replace(acme, parts=replace(acme.parts, keyring=Keyring.from_setting(f"{new},{old}")))
+    both.customer("a1", method="pm_card_visa")
+    for account in ("a0", "a1"):
+        both.subscribe(account, account)
+    both.settle()
+    acme.set_clock(START + timedelta(hours=24))
+    alone = replace(acme.parts, keyring=Keyring.from_setting(new))
+    monkeypatch.setattr(drafts, "PAGE", 1)
+    assert drafts.sweep(alone) == 1
+    (waits,) = [each for each in acme.invoices() if each.status == "draft"]
+    assert (waits.hold_id, acme.work_items()) == (None, [])
+    assert drafts.sweep(both.parts) == 1
+    _holds(both)
 
 
 def test_it_is_released_early_and_once(acme: Company) -> None:
