@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _FOR_HOSTS = frozenset(
     """
     Address Billing CancelWhen ChangeWhen Consent Done Fault NewCoupon NewItem NewPrice NewProduct NewProfile
-    NewSubscription NewTaxRate NewTier NewUsage Order Personal Preview ProfileChange Proration ProviderRefused
-    ProviderUnavailable ProviderUncertain Refused Stale Subscribed Unused connect
+    NewRateChange NewSubscription NewTaxRate NewTier NewUsage Order Personal Preview ProfileChange Proration
+    ProviderRefused ProviderUnavailable ProviderUncertain Refused Stale Subscribed Unused connect
     """.split()
 )
 

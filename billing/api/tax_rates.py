@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -10,20 +11,38 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Code, Country, Exact, ExactText, Id, Listed, Paging, Shape, Version, facts
+from billing.api.shapes import Code, Country, Day, Exact, ExactText, Id, Listed, Paging, Shape, Version, facts
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.queries.api.catalog import tax_rates, the_tax_rate
 from billing.validators.api_key import Scope
-from billing.validators.tax_rate import NewTaxRate
+from billing.validators.tax_rate import MOST_CHANGES, NewRateChange, NewTaxRate
+
+
+class RateChangeGiven(Shape):
+    """From that day on, in the seller's zone. What it does not name stays as it was."""
+
+    starts_on: Day
+    percent: ExactText | None = None
+    countries: Annotated[dict[Country, ExactText], Field(max_length=250)] = Field(default_factory=dict)
 
 
 class TaxRatePut(Shape):
-    """The rate of that name, whole. `countries`: the percent where it differs, by country."""
+    """The rate of that name, whole. `countries`: the percent where it differs, by country; `changes` come on their days
+    by themselves. Whether prices include the tax stays as it is once there are some."""
 
     name: Code
     percent: ExactText
     inclusive: bool = False
     countries: Annotated[dict[Country, ExactText], Field(max_length=250)] = Field(default_factory=dict)
+    changes: Annotated[list[RateChangeGiven], Field(max_length=MOST_CHANGES)] = Field(default_factory=list)
+
+
+class RateChange(Shape):
+    """From that day on, in the seller's zone. What it does not name stays as it was."""
+
+    starts_on: date
+    percent: Exact | None
+    countries: dict[str, str]
 
 
 class TaxRate(Shape):
@@ -34,6 +53,7 @@ class TaxRate(Shape):
     percent: Exact
     inclusive: bool
     countries: dict[str, str]
+    changes: list[RateChange]
     version: Version
 
 
@@ -57,13 +77,22 @@ def _list(call: Call) -> Listed[TaxRate]:
 
 def _put(call: Call) -> None:
     given: TaxRatePut = call.body
-    countries = {country: Decimal(percent) for country, percent in given.countries.items()}
-    new = NewTaxRate(given.name, Decimal(given.percent), given.inclusive, countries)
+    changes = [
+        NewRateChange(
+            each.starts_on, None if each.percent is None else Decimal(each.percent), _decimals(each.countries)
+        )
+        for each in given.changes
+    ]
+    new = NewTaxRate(given.name, Decimal(given.percent), given.inclusive, _decimals(given.countries), changes)
 
     def act(session: Session) -> TaxRate:
         return _shown(session, call.seller_id, put_tax_rate(session, seller_id=call.seller_id, new=new).id)
 
     call.do(act)
+
+
+def _decimals(countries: dict[str, str]) -> dict[str, Decimal]:
+    return {country: Decimal(percent) for country, percent in countries.items()}
 
 
 OPERATIONS = (

@@ -17,7 +17,7 @@ from billing.queries.brakes import require_issuing
 from billing.queries.catalog import rate_by_name
 from billing.queries.profile import lock_person
 from billing.queries.standing import load_standing
-from billing.rules.tax import treatment
+from billing.rules.tax import in_force, treatment
 from billing.validators.checks import Checks
 
 
@@ -50,10 +50,12 @@ def charge_once(
         raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
     seller = standing.sellers[profile.seller_id]
     rate = rate_by_name(session, seller_id=seller.id, name=tax_rate)
-    how = treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss)
+    now = parts.clock.now(session)
+    sold_at = in_force(rate, now, seller.timezone)
+    how = treatment(seller.country, profile.country, profile.has_tax_id, sold_at, seller.oss)
     line = agreed_line(description, amount_minor, how)
     wallet = Wallet(standing.balances, standing.carried_forward)
     frame = Frame(seller=seller, profile=profile, parties=open_parties(parts, standing)[profile_id], currency=currency)
     document = compose(frame, [line], wallet=wallet)
-    (issued,) = issue_documents(parts, session, [document], wallet=wallet, now=parts.clock.now(session))
+    (issued,) = issue_documents(parts, session, [document], wallet=wallet, now=now)
     return issued

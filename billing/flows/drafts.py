@@ -40,7 +40,7 @@ from billing.queries.profile import lock_profile
 from billing.queries.replacing import is_credited
 from billing.queries.same_database import NotReconciled, is_same
 from billing.queries.standing import load_standing
-from billing.rules.tax import treatment
+from billing.rules.tax import in_force, treatment
 from billing.validators.checks import Checks
 
 _log = structlog.get_logger(__name__)
@@ -177,13 +177,9 @@ def add_line(
     draft = _editable(session, draft_id)
     standing = load_standing(session, profiles=[draft.profile_id], only=[], held=True)
     seller, profile = standing.sellers[draft.seller_id], standing.profiles[draft.profile_id]
-    how = treatment(
-        seller.country,
-        profile.country,
-        profile.has_tax_id,
-        rate_by_name(session, seller_id=seller.id, name=tax_rate),
-        seller.oss,
-    )
+    named = rate_by_name(session, seller_id=seller.id, name=tax_rate)
+    rate = in_force(named, parts.clock.now(session), seller.timezone)
+    how = treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss)
     _append(session, draft, [agreed_line(description, amount_minor, how)])
     return resum(parts, session, draft)
 

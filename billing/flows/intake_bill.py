@@ -13,7 +13,7 @@ from billing.kernel.period import boundary, period_no_at
 from billing.rules.discount import Discount, discount_shares
 from billing.rules.lines import exact_amount, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
-from billing.rules.tax import treatment
+from billing.rules.tax import in_force, treatment
 from billing.rules.totals import LineAmount, totals
 from billing.rules.walk import STUB
 
@@ -25,7 +25,8 @@ def first_bill(checked: Checked, seller: str, plan: PlannedSubscription, now: da
     unit = ProrationUnit(home.policy.proration)
     items = (*plan.items, *plan.one_offs)
     reversible, _ = tax_id_facts(profile.personal.tax_id, country=profile.country, seller_country=home.country, now=now)
-    taxes = [treatment(home.country, profile.country, reversible, price.rate, home.policy.oss) for price, _ in items]
+    rates = [in_force(price.rate, plan.next_due_at, home.timezone) for price, _ in items]
+    taxes = [treatment(home.country, profile.country, reversible, rate, home.policy.oss) for rate in rates]
     amounts = [_amount(plan, item, unit) for item in items]
     known = [(amount, tax) for amount, tax in zip(amounts, taxes, strict=True) if amount is not None]
     discounts = [0] * len(known)

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.commands.tax_rate.put import rate_columns
 from billing.flows.intake_compare import as_stored, comparable, differing, knows_method
 from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
 from billing.kernel.errors import Fault, Refused
@@ -341,10 +342,7 @@ def _catalogs(prices: Sorted[NewPrice], rates: Sorted[NewTaxRate]) -> dict[str, 
     for (seller, code), price in prices.all.items():
         if (seller, code) in prices.bad or (seller, price.tax_rate) in rates.bad:
             continue
-        rate = rates.all.get((seller, price.tax_rate)) if price.tax_rate else None
-        catalogs.setdefault(seller, {})[code] = PriceFacts(
-            id=_NOT_YET,
-            given=price,
-            rate=TaxRate.of(percent=rate.percent, inclusive=rate.inclusive, countries=rate.countries) if rate else None,
-        )
+        named = rates.all.get((seller, price.tax_rate)) if price.tax_rate else None
+        rate = TaxRate.of(**rate_columns(named)) if named else None
+        catalogs.setdefault(seller, {})[code] = PriceFacts(id=_NOT_YET, given=price, rate=rate)
     return catalogs

@@ -62,7 +62,7 @@ def begin(
         usage = usage_quantities(session, windows_until(standing, row.id, Span(running.start, now)))
     parties = open_parties(parts, standing)[row.profile_id]
     plan = BillingPlan(Wallet(standing.balances, standing.carried_forward))
-    return Planning(Biller(standing, row, usage, parties, plan), running, now)
+    return Planning(Biller(standing, row, usage, parties, plan, now), running, now)
 
 
 def require_changeable(subscription: Subscription) -> None:

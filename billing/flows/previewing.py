@@ -232,6 +232,7 @@ def _upcoming(
     start = moved.next_due if moved else row.next_due_at
     if start is None or row.cancel_at is not None:
         return None
+    biller.issue_at(start)
     items: list[Item] = list(turned.items) if turned else list(biller.items)
     anchor, interval = (turned.anchor_at, turned.interval) if turned else (row.anchor_at, rhythm(biller.items))
     period_no = moved.next_period_no if moved else row.next_period_no

@@ -109,11 +109,11 @@ def bill_profiles(
     walked = walk_all(standing, now=now)
     usage = usage_quantities(session, usage_windows(standing, walked))
     parties = open_parties(parts, standing)
-    made = plan_renewal(standing, walked, usage=usage, parties=parties)
+    made = plan_renewal(standing, walked, usage=usage, parties=parties, now=now)
     guarded = guard(session, standing, walked, made.documents, now=now)
     if guarded:
         # What is held takes no credit, so all of it is planned anew.
-        made = plan_renewal(replace(standing, guarded=guarded), walked, usage=usage, parties=parties)
+        made = plan_renewal(replace(standing, guarded=guarded), walked, usage=usage, parties=parties, now=now)
     failpoint("renewals.planned_slice")
     issued = write_plan(parts, session, made, now=now)
     count_issued(session, standing.sellers, made.documents, now=now)

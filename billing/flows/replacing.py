@@ -8,7 +8,8 @@ is canceled first, and the corrected one is collected like any other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.period import zone_info
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice, Seller
 from billing.queries.brakes import require_issuing
@@ -33,7 +35,7 @@ from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_person
 from billing.queries.replacing import Rates, lines_of, rates_of
 from billing.queries.standing import Standing, load_standing
-from billing.rules.tax import TaxCode, TaxTreatment, carried, sold_at, treatment
+from billing.rules.tax import TaxCode, TaxRate, TaxTreatment, carried, in_force, sold_at, treatment
 from billing.rules.walk import Span
 
 
@@ -129,7 +131,7 @@ def _locked(session: Session, invoice_id: UUID) -> Invoice:
 
 
 def _corrected(session: Session, old: Invoice, standing: Standing, parties: bytes) -> PlannedInvoice:
-    """The same lines under the tax that applies now."""
+    """The same lines, each under the tax that applies now to what was sold then."""
     profile, seller = standing.profiles[old.profile_id], standing.sellers[old.seller_id]
     rates = rates_of(session, seller.id)
     days = (old.due_at - old.issued_at).days if old.due_at and old.issued_at else 0
@@ -155,7 +157,7 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
             unit_amount=None if row.unit_amount is None else f"{row.unit_amount:f}",
             amount_minor=row.amount_minor,
             discount_minor=row.discount_minor,
-            treatment=_treatment(rates, row, seller, profile),
+            treatment=_treatment(rates, row, seller, profile, at=_supplied(row, old)),
             period_start=row.period_start,
             period_end=row.period_end,
             how_json=row.how_json,
@@ -165,18 +167,29 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
     return compose(frame, lines, wallet=Wallet())._replace(corrects_id=old.id)
 
 
-def _treatment(rates: Rates, row: Any, seller: Seller, profile: Any) -> TaxTreatment:
+def _supplied(row: Any, old: Invoice) -> datetime:
+    """The moment by which a line's rate was found, as when it is billed."""
+    if row.kind == "usage":
+        return cast("datetime", row.period_end) - timedelta.resolution
+    at: datetime | None = row.period_start or old.issued_at
+    assert at is not None
+    return at
+
+
+def _treatment(rates: Rates, row: Any, seller: Seller, profile: Any, *, at: datetime) -> TaxTreatment:
     """By the rate of its price; what was charged once, without a price, by the one that it was sold at.
 
     Raises `Refused` (`tax_rate_unknown`) where that may have been several which are no longer the same.
     """
+    sold: list[TaxRate | None]
     if row.price_id is not None:
-        at = [rates.by_id.get(row.tax_rate_id)]
+        sold = [in_force(rates.by_id.get(row.tax_rate_id), at, seller.timezone)]
     elif row.tax_code == TaxCode.UNTAXED:
-        at = [None]
+        sold = [None]
     else:
-        at = [*sold_at(rates.by_name, carried(row.tax_percent, row.tax_inclusive, row.tax_code))]
-    found = {treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss) for rate in at}
+        then = {name: rate.on(at.astimezone(zone_info(seller.timezone)).date()) for name, rate in rates.by_name.items()}
+        sold = [*sold_at(then, carried(row.tax_percent, row.tax_inclusive, row.tax_code))]
+    found = {treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss) for rate in sold}
     if len(found) != 1:
         mend = f"which of the rates {row.description[:60]!r} was sold at is not known; credit it, and charge it anew"
         raise Refused(Fault("invoice", "tax_rate_unknown", mend))

@@ -16,7 +16,7 @@ from billing.validators.price import NewPrice, NewTier
 from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile, Personal, ProfileChange
 from billing.validators.subscription import NewItem, NewSubscription
-from billing.validators.tax_rate import NewTaxRate
+from billing.validators.tax_rate import NewRateChange, NewTaxRate
 from billing.validators.usage import NewUsage
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "NewPrice",
     "NewProduct",
     "NewProfile",
+    "NewRateChange",
     "NewSubscription",
     "NewTaxRate",
     "NewTier",

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, Identified, Json, SellerOwned, Versioned, currency_shape, one_of
+from billing.db.base import Base, Identified, Json, JsonList, SellerOwned, Versioned, currency_shape, one_of
 from billing.rules.notice import MailsDocuments
 
 
@@ -115,6 +115,8 @@ class TaxRate(SellerOwned, Versioned, Base):
     inclusive: Mapped[bool] = mapped_column(default=False)
     countries: Mapped[Json]
     """{"FR": "20"}: percent by destination, as decimal strings."""
+    changes: Mapped[JsonList] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    """[{"starts_on": "2027-01-01", "percent": "20", "countries": {}}]: from a day on; percent may be null."""
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], ["billing.seller.id"]),

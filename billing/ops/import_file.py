@@ -18,7 +18,7 @@ from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile, Personal
 from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
-from billing.validators.tax_rate import NewTaxRate
+from billing.validators.tax_rate import NewRateChange, NewTaxRate
 
 T = TypeVar("T")
 MOST_BYTES = 64 * 1024 * 1024
@@ -139,14 +139,26 @@ def _address(row: Row) -> Address:
 
 
 def _tax_rate(row: Row) -> NewTaxRate:
-    countries = [name for name in row.cells if name.startswith("countries.")]
-    row.mapping("countries")
+    changes = [
+        NewRateChange(
+            starts_on=row.day(f"{change}.starts_on"),
+            percent=row.number(f"{change}.percent") if row.has(f"{change}.percent") else None,
+            countries=_countries(row, f"{change}.countries"),
+        )
+        for change in row.places("changes")
+    ]
     return NewTaxRate(
         name=row.needed("name"),
         percent=row.number("percent"),
         inclusive=row.flag("inclusive"),
-        countries={name.removeprefix("countries."): row.number(name) for name in countries},
+        countries=_countries(row, "countries"),
+        changes=tuple(changes),
     )
+
+
+def _countries(row: Row, inside: str) -> dict[str, Decimal]:
+    row.mapping(inside)
+    return {name.removeprefix(f"{inside}."): row.number(name) for name in [*row.cells] if name.startswith(f"{inside}.")}
 
 
 def _product(row: Row) -> NewProduct:

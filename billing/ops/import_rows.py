@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?", re.ASCII)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DELAY = re.compile(r"([1-9][0-9]{0,3})([dh])", re.ASCII)
 _HOURS = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -168,6 +169,18 @@ class Row:
             for each in refusal.faults:
                 self.fault(name, each.code, each.mend)
             return _SOME_TIME
+
+    def day(self, name: str) -> date:
+        """A day of a calendar, needed."""
+        said = self.needed(name)
+        try:
+            if said and _DAY.fullmatch(said):
+                return date.fromisoformat(said)
+        except ValueError:
+            pass
+        if said:
+            self.fault(name, "not_a_day", "give a day such as 2027-01-01")
+        return _SOME_TIME.date()
 
     def delays(self, name: str) -> tuple[timedelta, ...] | None:
         """A list of delays such as 3d or 12h; None where it is not given. A text in its place is a fault."""

@@ -52,7 +52,7 @@ def stored_tiers(price: NewPrice) -> JsonList | None:
 _PRICES = text(
     """
     SELECT p.id, p.code, d.code AS product_code, p.currency, p.model, p.unit_amount, p.tiers, p.package_size, p.usage,
-           p.interval_unit, p.interval_count, r.name AS tax_rate, r.percent, r.inclusive, r.countries
+           p.interval_unit, p.interval_count, r.name AS tax_rate, r.percent, r.inclusive, r.countries, r.changes
     FROM billing.price p
     JOIN billing.product d ON d.id = p.product_id
     LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
@@ -82,7 +82,7 @@ def prices_by_code(session: Session, *, seller_id: UUID, codes: Sequence[str] | 
             ),
             rate=None
             if row.tax_rate is None
-            else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries),
+            else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries, changes=row.changes),
         )
         for row in found
     }
@@ -116,7 +116,9 @@ def rate_by_name(session: Session, *, seller_id: UUID, name: str | None) -> TaxR
     found = session.scalars(query).one_or_none()
     if found is None:
         raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
-    return TaxRate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)
+    return TaxRate.of(
+        percent=found.percent, inclusive=found.inclusive, countries=found.countries, changes=found.changes
+    )
 
 
 def the_seller(session: Session, code: str) -> Seller:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile
 from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
-from billing.validators.tax_rate import NewTaxRate
+from billing.validators.tax_rate import NewRateChange, NewTaxRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,20 @@ def _rate(row: TaxRate) -> NewTaxRate:
         name=row.name,
         percent=row.percent,
         inclusive=row.inclusive,
-        countries={country: Decimal(percent) for country, percent in row.countries.items()},
+        countries=_decimals(row.countries),
+        changes=tuple(
+            NewRateChange(
+                date.fromisoformat(each["starts_on"]),
+                None if each["percent"] is None else Decimal(each["percent"]),
+                _decimals(each["countries"]),
+            )
+            for each in row.changes
+        ),
     )
+
+
+def _decimals(countries: Mapping[str, str]) -> dict[str, Decimal]:
+    return {country: Decimal(percent) for country, percent in countries.items()}
 
 
 _PROVIDER_SIDE = text(

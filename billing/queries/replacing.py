@@ -58,7 +58,7 @@ def has_credits(session: Session, invoice_id: UUID) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A seller's tax rates as they are now."""
+    """A seller's tax rates."""
 
     by_id: dict[UUID, TaxRate]
     by_name: dict[str, TaxRate]
@@ -67,7 +67,10 @@ class Rates:
 def rates_of(session: Session, seller_id: UUID) -> Rates:
     """Every rate of the seller."""
     rows = session.scalars(select(StoredRate).where(StoredRate.seller_id == seller_id)).all()
-    rates = [TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries) for row in rows]
+    rates = [
+        TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries, changes=row.changes)
+        for row in rows
+    ]
     return Rates(
         {row.id: rate for row, rate in zip(rows, rates, strict=True)},
         {row.name: rate for row, rate in zip(rows, rates, strict=True)},

@@ -21,7 +21,7 @@ from billing.db.rows import fetch
 from billing.models import Seller
 from billing.queries.brakes import BrakeKind, moves
 from billing.rules.lines import PriceTerms
-from billing.rules.tax import TaxRate, TaxTreatment, treatment
+from billing.rules.tax import TaxRate, TaxTreatment, in_force, treatment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,20 @@ class Standing:
     guarded: Mapping[UUID, UUID] = field(default_factory=dict)
     """Subscriptions whose documents are held by a guard, with its work item."""
 
-    def taxed(self, profile: Any, price: PriceInUse) -> TaxTreatment:
-        """How a sale of this price to this profile is taxed. Raises `Refused` (`destination_rate_missing`)."""
+    def taxed(self, profile: Any, price: PriceInUse, at: datetime) -> TaxTreatment:
+        """How a sale of this price to this profile is taxed at a moment. Raises `Refused`
+        (`destination_rate_missing`)."""
+        if price.rate is not None and price.rate.changes:
+            return self._treated(profile, in_force(price.rate, at, self.sellers[profile.seller_id].timezone))
         key = (price.id, profile.country, profile.has_tax_id)
         found = self.treatments.get(key)
         if found is None:
-            seller = self.sellers[profile.seller_id]
-            found = treatment(seller.country, profile.country, profile.has_tax_id, price.rate, seller.oss)
-            self.treatments[key] = found
+            found = self.treatments[key] = self._treated(profile, price.rate)
         return found
+
+    def _treated(self, profile: Any, rate: TaxRate | None) -> TaxTreatment:
+        seller = self.sellers[profile.seller_id]
+        return treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss)
 
 
 _PROFILES = """
@@ -126,7 +131,7 @@ _ITEMS = """
 
 _PRICES = """
     SELECT p.id, p.code, d.name, p.currency, p.model, p.unit_amount, p.tiers, p.package_size, p.usage, p.interval_unit,
-           p.interval_count, r.percent, r.inclusive, r.countries
+           p.interval_count, r.percent, r.inclusive, r.countries, r.changes
     FROM billing.price p
     JOIN billing.product d ON d.id = p.product_id
     LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
@@ -227,7 +232,7 @@ def prices_in_use(session: Session, ids: Collection[UUID]) -> dict[UUID, PriceIn
             interval_count=row.interval_count,
             rate=None
             if row.percent is None
-            else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries),
+            else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries, changes=row.changes),
         )
         for row in fetch(session, _PRICES, prices=id_array(ids))
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import divide_half_away, plain
+from billing.kernel.period import zone_info
 
 EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 """The 27 members of the European Union."""
@@ -48,18 +50,63 @@ _NOTES = {TaxCode.OUTSIDE: ("outside_scope",), TaxCode.REVERSE_CHARGE: ("reverse
 
 
 @dataclass(frozen=True, slots=True)
+class RateChange:
+    """What a rate is from a day on, in the seller's zone. What it does not name stays as it was."""
+
+    starts_on: date
+    percent: Decimal | None = None
+    countries: tuple[tuple[str, Decimal], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TaxRate:
     """A named rate of a seller: percent at home and, where they differ, by destination inside the EU."""
 
     percent: Decimal
     inclusive: bool = False
     countries: tuple[tuple[str, Decimal], ...] = ()
+    changes: tuple[RateChange, ...] = ()
+    """In the order of their days."""
 
     @classmethod
-    def of(cls, *, percent: Decimal | str, inclusive: bool, countries: Mapping[str, Decimal | str]) -> Self:
-        """From a stored row: `countries` maps a country to its percent, as decimals or decimal strings."""
-        pairs = tuple(sorted((country, Decimal(value)) for country, value in countries.items()))
-        return cls(percent=Decimal(percent), inclusive=inclusive, countries=pairs)
+    def of(
+        cls,
+        *,
+        percent: Decimal | str,
+        inclusive: bool,
+        countries: Mapping[str, Decimal | str],
+        changes: Sequence[Mapping[str, Any]] = (),
+    ) -> Self:
+        """From a stored row: percents as decimals or decimal strings, by country and by day."""
+        made = [
+            RateChange(
+                starts_on=date.fromisoformat(each["starts_on"]),
+                percent=None if each["percent"] is None else Decimal(each["percent"]),
+                countries=_pairs(each["countries"]),
+            )
+            for each in sorted(changes, key=lambda each: str(each["starts_on"]))
+        ]
+        return cls(percent=Decimal(percent), inclusive=inclusive, countries=_pairs(countries), changes=tuple(made))
+
+    def on(self, day: date) -> TaxRate:
+        """What it is on that day."""
+        percent, countries = self.percent, dict(self.countries)
+        for change in self.changes:
+            if change.starts_on <= day:
+                percent = percent if change.percent is None else change.percent
+                countries.update(change.countries)
+        return TaxRate(percent, self.inclusive, _pairs(countries))
+
+
+def _pairs(countries: Mapping[str, Decimal | str]) -> tuple[tuple[str, Decimal], ...]:
+    return tuple(sorted((country, Decimal(value)) for country, value in countries.items()))
+
+
+def in_force(rate: TaxRate | None, at: datetime, zone: str) -> TaxRate | None:
+    """The rate as it is at a moment, by the calendar of the seller's `zone`."""
+    if rate is None or not rate.changes:
+        return rate
+    return rate.on(at.astimezone(zone_info(zone)).date())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +172,7 @@ def treatment(
     rate: TaxRate | None,
     oss: str = Oss.NONE,
 ) -> TaxTreatment:
-    """How `rate` applies; `oss` is the seller's `Oss`. Same arguments, same object.
+    """How `rate`, as it is `in_force`, applies; `oss` is the seller's `Oss`. Same arguments, same object.
 
     Without One Stop Shop a seller outside the EU taxes only its own country, and a destination whose percent the rate
     doesn't name bears the home percent. With it, a sale to a consumer in another member state bears the percent of

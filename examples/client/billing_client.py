@@ -1167,6 +1167,22 @@ class ProviderEventQuery(TypedDict):
     status: NotRequired[Literal["dead"] | None]
 
 
+class RateChange(TypedDict):
+    """From that day on, in the seller's zone. What it does not name stays as it was."""
+
+    starts_on: str
+    percent: str | None
+    countries: dict[str, Any]
+
+
+class RateChangeGiven(TypedDict):
+    """From that day on, in the seller's zone. What it does not name stays as it was."""
+
+    starts_on: str
+    percent: NotRequired[str | None]
+    countries: NotRequired[dict[str, Any]]
+
+
 class Reasoned(TypedDict):
     """An order that may say why; it is kept in the audit trail."""
 
@@ -1370,16 +1386,18 @@ class TaxRate(TypedDict):
     percent: str
     inclusive: bool
     countries: dict[str, Any]
+    changes: list[RateChange]
     version: int
 
 
 class TaxRatePut(TypedDict):
-    """The rate of that name, whole. `countries`: the percent where it differs, by country."""
+    """The rate of that name, whole. `countries`: the percent where it differs, by country; `changes` come on their days by themselves. Whether prices include the tax stays as it is once there are some."""
 
     name: str
     percent: str
     inclusive: NotRequired[bool]
     countries: NotRequired[dict[str, Any]]
+    changes: NotRequired[list[RateChangeGiven]]
 
 
 class TaxRow(TypedDict):

@@ -54,6 +54,22 @@ def test_the_page_leads_to_a_paid_invoice(acme: Company) -> None:
     assert answer["cancel_at"]
 
 
+def test_a_rate_changes_as_the_page_on_pricing_says(acme: Company) -> None:
+    shop = Program(application(acme.parts), key_of(acme))
+    ((method, path, _, body),) = BLOCK.findall((ROOT / "docs" / "pricing.md").read_text())
+    made = shop.ok(method, path, json.loads(body))
+    assert shop.ok("GET", f"/tax-rates/{made['id']}") == made
+    assert [(each["starts_on"], each["percent"], each["countries"]) for each in made["changes"]] == [
+        ("2027-01-01", "20", {}), ("2027-07-01", None, {"EE": "25"}),
+    ]  # fmt: skip
+    twice = {"name": "standard", "percent": "19", "changes": 2 * [{"starts_on": "2027-01-01", "percent": "20"}]}
+    assert shop.refused("POST", "/tax-rates", twice) == (422, "day_twice")
+    assert shop.refused("POST", "/tax-rates", {"name": "standard", "percent": "19", "inclusive": True}) == (
+        422, "tax_included_fixed",
+    )  # fmt: skip
+    assert shop.ok("GET", f"/tax-rates/{made['id']}") == made
+
+
 def test_what_the_page_for_tests_names_is_there() -> None:
     page = (PAGES / "test-your-integration.md").read_text()
     asked = set(re.findall(r"`(POST|GET|DELETE) ([a-z_]+[^ `]*)`", page)) | set(

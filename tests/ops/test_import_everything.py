@@ -22,7 +22,10 @@ sellers:
      method_kinds: [card, sepa_debit], debit_notice_days: 2, creditor_id: DE98ZZZ09999999999,
      payment_instructions: "Beispielbank, DE89370400440532013000", document_footer: "HRB 1 Musterstadt\\nN. Nord"}
 tax_rates:
-  - {name: standard, percent: "19", countries: {FR: "20"}}
+  - name: standard
+    percent: "19"
+    countries: {FR: "20"}
+    changes: [{starts_on: 2027-07-01, countries: {EE: "24"}}, {starts_on: "2027-01-01", percent: "20"}]
 products:
   - {code: app, name: App}
 prices:
@@ -95,11 +98,12 @@ def test_what_began_otherwise_is_told_by_its_field(desk: Desk) -> None:
     text = EVERYTHING.replace("trial_days: 14", "trial_days: 15").replace("anchor: 2026-01-31T", "anchor: 2026-01-30T")
     text = text.replace("coupon: half", "coupon: five").replace("periods: 3", "periods: 4")
     text = text.replace("package_size: 10", "package_size: 12").replace("up_to: 1000,", "up_to: 900,")
+    text = text.replace('percent: "20"', 'percent: "21"')
     result = desk.run(import_file, desk.write("b.yaml", text), "--json")
     assert result.exit_code == 3
     assert [(each["field"], each["code"]) for each in json.loads(result.stdout)["faults"]] == [
         (field, "exists_and_differs")
-        for field in ("package_size", "tiers", "periods", "trial_days", "anchor", "coupon")
+        for field in ("changes", "package_size", "tiers", "periods", "trial_days", "anchor", "coupon")
     ]
 
 
@@ -130,6 +134,14 @@ def test_what_began_otherwise_is_told_by_its_field(desk: Desk) -> None:
         (", creditor_id: DE98ZZZ09999999999", "", [("creditor_id", "missing")]),
         ("upcoming_days: 3", "upcoming_days: 61", [("upcoming_days", "out_of_range")]),
         ("country: DE, timezone", "country: IT, timezone", [("items", "destination_rate_missing")]),
+        ('"2027-01-01"', "2027-07-01", [("changes.2.starts_on", "day_twice")]),
+        ("starts_on: 2027-07-01", "starts_on: 2027-02-30", [("changes.1.starts_on", "not_a_day")]),
+        ('starts_on: "2027-01-01"', 'starts_on: "soon"', [("changes.2.starts_on", "not_a_day")]),
+        ('starts_on: "2027-01-01", percent', "percent", [("changes.2.starts_on", "missing")]),
+        (', countries: {EE: "24"}', "", [("changes.1", "changes_nothing")]),
+        ('{EE: "24"}', '{EL: "24"}', [("changes.1.countries.EL", "unknown_country")]),
+        ('{EE: "24"}', '"24"', [("changes.1.countries", "not_a_mapping")]),
+        ("changes: [{starts_on: 2027-07-01", "changes: 2027-07-01 #", [("changes", "not_a_list")]),
     ],
 )
 def test_what_is_wrong_with_the_new_fields_is_told(

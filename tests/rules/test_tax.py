@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from billing.rules.tax import (
     TaxRate,
     TaxTreatment,
     carried,
+    in_force,
     sold_at,
     tax_groups,
     tax_of,
@@ -250,3 +252,48 @@ def test_what_a_line_bears_tells_at_which_rates_it_may_have_been_sold(
 ) -> None:
     found = sold_at(_RATES, carried(Decimal(percent), inclusive, code))
     assert found == [_RATES[name] for name in names]
+
+
+CHANGING = TaxRate.of(
+    percent="19",
+    inclusive=True,
+    countries={"FR": "20", "EE": "22"},
+    changes=[
+        {"starts_on": "2027-07-01", "percent": None, "countries": {"EE": "24", "RO": "21"}},
+        {"starts_on": "2027-01-01", "percent": "20", "countries": {"EE": "23"}},
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("day", "percent", "countries"),
+    [
+        (date(1999, 1, 1), "19", {"FR": "20", "EE": "22"}),
+        (date(2026, 12, 31), "19", {"FR": "20", "EE": "22"}),
+        (date(2027, 1, 1), "20", {"FR": "20", "EE": "23"}),
+        (date(2027, 6, 30), "20", {"FR": "20", "EE": "23"}),
+        (date(2027, 7, 1), "20", {"FR": "20", "EE": "24", "RO": "21"}),
+        (date(2099, 1, 1), "20", {"FR": "20", "EE": "24", "RO": "21"}),
+    ],
+)
+def test_a_rate_is_on_each_day_what_its_changes_have_made_of_it(
+    day: date, percent: str, countries: dict[str, str]
+) -> None:
+    assert CHANGING.on(day) == TaxRate.of(percent=percent, inclusive=True, countries=countries)
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "percent"),
+    [
+        (datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC), "Europe/Berlin", "19"),
+        (datetime(2026, 12, 31, 23, tzinfo=UTC), "Europe/Berlin", "20"),
+        (datetime(2026, 12, 31, 10, tzinfo=UTC), "Pacific/Kiritimati", "20"),
+        (datetime(2027, 1, 1, 7, 59, tzinfo=UTC), "America/Los_Angeles", "19"),
+    ],
+)
+def test_its_day_is_the_sellers(at: datetime, zone: str, percent: str) -> None:
+    found = in_force(CHANGING, at, zone)
+    assert found is not None
+    assert str(found.percent) == percent
+    assert in_force(STANDARD, at, zone) is STANDARD
+    assert in_force(None, at, zone) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ from billing.validators.seller import (
     check_new_seller,
     check_seller_change,
 )
-from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
+from billing.validators.tax_rate import NewRateChange, NewTaxRate, check_new_tax_rate
 from tests.validators.table import NOW, PRICE, Case, faults_of
 
 SELLER = NewSeller(code="NORD", legal_name="Nordlicht GmbH", country="DE", currency="eur")
@@ -92,12 +92,30 @@ def test_a_seller_change_is_checked_like_a_new_one() -> None:
     ]
 
 
+def _on(day: int, percent: int | None, **countries: int) -> NewRateChange:
+    starts_on = date(2026, 12, 31) + timedelta(days=day)
+    by_country = {country: Decimal(each) for country, each in countries.items()}
+    return NewRateChange(starts_on, None if percent is None else Decimal(percent), by_country)
+
+
 RATES: list[Case] = [
     ({}, []),
     ({"name": ""}, [("name", "missing")]),
     ({"percent": Decimal(100)}, [("percent", "percent_range")]),
     ({"countries": {"EL": Decimal(24)}}, [("countries.EL", "unknown_country")]),
     ({"countries": {"FR": Decimal(-1)}}, [("countries.FR", "percent_range")]),
+    ({"changes": (_on(1, 20), _on(2, None, FR=21))}, []),
+    ({"changes": (_on(1, 20), _on(1, 21))}, [("changes.2.starts_on", "day_twice")]),
+    ({"changes": (_on(1, None),)}, [("changes.1", "changes_nothing")]),
+    (
+        {"changes": (_on(1, 100, EL=24, FR=-1),)},
+        [
+            ("changes.1.percent", "percent_range"),
+            ("changes.1.countries.EL", "unknown_country"),
+            ("changes.1.countries.FR", "percent_range"),
+        ],
+    ),
+    ({"changes": tuple(_on(day, 20) for day in range(1, 102))}, [("changes", "too_many")]),
 ]
 
 

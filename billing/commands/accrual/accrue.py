@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.accrual.estimate import coupon_share, treatment_now, without_tax
+from billing.commands.accrual.estimate import coupon_share, treatment_at, without_tax
 from billing.commands.accrual.night import Night, book, one_by_one
 from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
@@ -76,7 +76,9 @@ def _sums(session: Session, seller: Seller, found: Unbilled, end: datetime) -> d
         quantity = used[window].quantity
         made = sums[window.subscription_id, window.price_id]
         made.quantity += quantity
-        made.amount_minor += _net(seller, found.whose[window.subscription_id], prices[window.price_id], quantity)
+        made.amount_minor += _net(
+            seller, found.whose[window.subscription_id], window, prices[window.price_id], quantity
+        )
     for line in found.issued:
         made = sums[line.subscription_id, line.price_id]
         if line.period_end <= end:
@@ -99,6 +101,7 @@ def _part(price: PriceInUse, so_far: Decimal, told: Decimal) -> Fraction:
     return exact_amount(price.terms, so_far) / whole if whole else Fraction(0)
 
 
-def _net(seller: Seller, whose: Any, price: PriceInUse, quantity: Decimal) -> int:
+def _net(seller: Seller, whose: Any, window: UsageWindow, price: PriceInUse, quantity: Decimal) -> int:
     amount = round_half_away(exact_amount(price.terms, quantity))
-    return without_tax(amount - coupon_share(whose, amount), treatment_now(seller, whose, price))
+    how = treatment_at(window.end - timedelta.resolution, seller, whose, price)
+    return without_tax(amount - coupon_share(whose, amount), how)

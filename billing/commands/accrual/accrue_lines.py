@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.accrual.estimate import coupon_share, treatment_now, without_tax
+from billing.commands.accrual.estimate import coupon_share, treatment_at, without_tax
 from billing.commands.accrual.night import Night, book, one_by_one
 from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
@@ -122,4 +122,4 @@ def _net(seller: Seller, line: Any, price: PriceInUse | None) -> int:
     amount = line.amount_minor - (coupon_share(line, line.amount_minor) if line.in_base else 0)
     if line.tax_percent is not None:
         return without_tax(amount, carried(line.tax_percent, line.tax_inclusive, line.tax_code))
-    return amount if price is None else without_tax(amount, treatment_now(seller, line, price))
+    return amount if price is None else without_tax(amount, treatment_at(line.period_start, seller, line, price))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ from billing.kernel.money import round_half_away
 from billing.models import Seller
 from billing.queries.standing import PriceInUse
 from billing.rules.discount import CouponDuration, still_applies
-from billing.rules.tax import TaxTreatment, tax_of, treatment
+from billing.rules.tax import TaxTreatment, in_force, tax_of, treatment
 
 
 def coupon_share(whose: Any, amount_minor: int) -> int:
@@ -26,15 +27,16 @@ def coupon_share(whose: Any, amount_minor: int) -> int:
     return round_half_away(Fraction(whose.off_percent) * amount_minor / 100)
 
 
-def treatment_now(seller: Seller, whose: Any, price: PriceInUse) -> TaxTreatment | None:
-    """That of a sale to this customer now; the one at home where the rate names none for abroad.
+def treatment_at(at: datetime, seller: Seller, whose: Any, price: PriceInUse) -> TaxTreatment | None:
+    """That of a sale to this customer at a moment; the one at home where the rate names none for abroad.
 
     `whose` has the customer's `country` and `has_tax_id`.
     """
+    rate = in_force(price.rate, at, seller.timezone)
     try:
-        return treatment(seller.country, whose.country, whose.has_tax_id, price.rate, seller.oss)
+        return treatment(seller.country, whose.country, whose.has_tax_id, rate, seller.oss)
     except Refused:
-        return treatment(seller.country, seller.country, False, price.rate)
+        return treatment(seller.country, seller.country, False, rate)
 
 
 def without_tax(amount_minor: int, how: TaxTreatment | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +38,18 @@ Quantities = Mapping[UsageWindow, Used]
 
 @dataclass(slots=True)
 class Biller:
-    """`row` is the subscription's, `parties` the JSON of both; what is to be written gathers in `made`."""
+    """`row` is the subscription's, `parties` the JSON of both; what is to be written gathers in `made`.
+
+    A period that is paid in advance is taxed as of its start, usage as of the last day of its period, and what is
+    charged once as of `now`, when the document is issued.
+    """
 
     standing: Standing
     row: Any
     usage: Quantities
     parties: bytes
     made: BillingPlan
+    now: datetime
     seller: Seller = field(init=False)
     profile: Any = field(init=False)
     items: list[Item] = field(init=False)
@@ -63,9 +68,19 @@ class Biller:
         """What a share of a period counts."""
         return ProrationUnit(self.seller.proration)
 
-    def taxed(self, price: PriceInUse) -> TaxTreatment:
-        """How a sale to this customer is taxed now."""
-        return self.standing.taxed(self.profile, price)
+    def taxed(self, price: PriceInUse, at: datetime) -> TaxTreatment:
+        """How a sale to this customer is taxed at that moment."""
+        return self.standing.taxed(self.profile, price, at)
+
+    def issue_at(self, at: datetime) -> None:
+        """The next document is issued then, as for a preview."""
+        self.now = at
+        self.waiting = [self._taxed_anew(line) for line in self.waiting]
+
+    def _taxed_anew(self, line: PlannedLine) -> PlannedLine:
+        if line.kind != "one_off" or line.price_id is None:
+            return line
+        return line._replace(treatment=self.taxed(self.standing.prices[line.price_id], self.now))
 
     def _carried(self, stored: Any) -> PlannedLine:
         """A line that waited. Usage of a period that no invoice has named yet still grows until then."""
@@ -73,8 +88,9 @@ class Biller:
             item = Item(None, self.standing.prices[stored.price_id], None, stored.counts_from)
             line = self._usage_line(item, Span(stored.period_start, stored.period_end), if_used=stored.if_used)
             return line._replace(id=stored.id)
-        own = stored.tax_percent is not None
-        return waited(stored, None if own else self.taxed(self.standing.prices[stored.price_id]))
+        if stored.tax_percent is not None:
+            return waited(stored, None)
+        return waited(stored, self.taxed(self.standing.prices[stored.price_id], stored.period_start or self.now))
 
     def metered(self, closes: Span, *, items: Iterable[Item] | None = None, if_used: bool = False) -> list[PlannedLine]:
         """What was used in a period that is over, in item order, nothing included. No time, no line."""
@@ -86,21 +102,21 @@ class Biller:
     def _usage_line(self, item: Item, closes: Span, *, if_used: bool) -> PlannedLine:
         window = window_of(self.row.id, item, closes)
         used = self.usage[window]
-        line = usage_line(item, closes, used.quantity, self.taxed(item.price), counts_from=window.start, late=used.late)
+        how = self.taxed(item.price, closes.end - timedelta.resolution)
+        line = usage_line(item, closes, used.quantity, how, counts_from=window.start, late=used.late)
         return line._replace(if_used=True) if if_used else line
 
     def licensed(self, opens: Span, *, stub: bool = False) -> list[PlannedLine]:
         """What is paid in advance for a period that begins; of a `stub`, its share of the full one."""
         return [
-            self._stub_line(item, opens) if stub else licensed_line(item, opens, self.taxed(item.price))
+            self._stub_line(item, opens) if stub else licensed_line(item, opens, self.taxed(item.price, opens.start))
             for item in self.items
             if item.price.usage is None
         ]
 
     def _stub_line(self, item: Item, stub: Span) -> PlannedLine:
-        return stub_line(
-            item, stub, self.full_start(stub), self.taxed(item.price), unit=self.unit, zone=self.row.timezone
-        )
+        how = self.taxed(item.price, stub.start)
+        return stub_line(item, stub, self.full_start(stub), how, unit=self.unit, zone=self.row.timezone)
 
     def full_start(self, running: Span) -> datetime:
         """The start of the full period that ends with the running one: its own, except in a stub."""
@@ -111,7 +127,9 @@ class Biller:
 
     def one_offs(self, items: Iterable[Item]) -> list[PlannedLine]:
         """Those of a new list of items that are charged once."""
-        return [one_off_line(item, self.taxed(item.price)) for item in items if item.price.interval_unit is None]
+        return [
+            one_off_line(item, self.taxed(item.price, self.now)) for item in items if item.price.interval_unit is None
+        ]
 
     def wait(self, lines: Iterable[PlannedLine]) -> list[PlannedLine]:
         """Let lines wait for the next document. Returns them with their ids."""

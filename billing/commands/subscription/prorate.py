@@ -46,7 +46,7 @@ def _credit(biller: Biller, item: Item, line: ChargedLine, *, at: datetime, end:
         zone=biller.row.timezone,
         kept=kept_share(total_minor=line.total_minor, refunded_minor=line.refunded_minor),
     )
-    treatment = biller.taxed(item.price)
+    treatment = biller.taxed(item.price, at)
     if line.tax_percent is not None and line.tax_inclusive is not None and line.tax_code is not None:
         treatment = carried(line.tax_percent, line.tax_inclusive, line.tax_code)
     return PlannedLine(
@@ -71,7 +71,7 @@ def charges_for(biller: Biller, items: Iterable[Item], *, at: datetime, running:
     full_start = biller.full_start(running)
     lines = [
         charge_line(
-            item, at, full_start, running.end, biller.taxed(item.price), unit=biller.unit, zone=biller.row.timezone
+            item, at, full_start, running.end, biller.taxed(item.price, at), unit=biller.unit, zone=biller.row.timezone
         )
         for item in items
         if item.price.usage is None

@@ -72,13 +72,18 @@ def usage_windows(standing: Standing, walked: Sequence[Walked]) -> list[UsageWin
 
 
 def plan(
-    standing: Standing, walked: Sequence[Walked], *, usage: Mapping[UsageWindow, Used], parties: Mapping[UUID, bytes]
+    standing: Standing,
+    walked: Sequence[Walked],
+    *,
+    usage: Mapping[UsageWindow, Used],
+    parties: Mapping[UUID, bytes],
+    now: datetime,
 ) -> BillingPlan:
     """Plan every subscription. `usage` has a quantity for each window, `parties` the JSON of both by profile."""
     made = BillingPlan(Wallet(dict(standing.balances), dict(standing.carried_forward)))
     for each in walked:
         if each.walk.turns:
-            _Renewal(each, Biller(standing, each.row, usage, parties[each.row.profile_id], made)).bill()
+            _Renewal(each, Biller(standing, each.row, usage, parties[each.row.profile_id], made, now)).bill()
     return made
 
 

@@ -21,7 +21,7 @@ _COUPON = """
 SELECT x.id, x.code, x.percent, x.amount_minor, x.currency, x.duration, x.periods, x.created_at FROM billing.coupon x
 """
 _TAX_RATE = """
-SELECT x.id, x.name, x.percent, x.inclusive, x.countries, x.version FROM billing.tax_rate x
+SELECT x.id, x.name, x.percent, x.inclusive, x.countries, x.changes, x.version FROM billing.tax_rate x
 """
 _TAX_RATES = """
 WHERE x.seller_id = :seller AND (CAST(:after AS text) IS NULL OR x.name > :after) ORDER BY x.name LIMIT :limit
