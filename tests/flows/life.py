@@ -32,7 +32,7 @@ from billing.validators.price import NewTier
 from billing.validators.product import NewProduct
 from billing.validators.seller import NewSeller
 from billing.validators.subscription import NewItem
-from billing.validators.tax_rate import NewTaxRate
+from billing.validators.tax_rate import NewRateChange, NewTaxRate
 from tests.flows.company import START, Company
 from tests.flows.passing import is_only
 
@@ -165,9 +165,23 @@ class Life:
         return [NewItem(code) if code in METERED else NewItem(code, self.chance.randint(1, 3)) for code in codes]
 
     def _rates(self, house: Company) -> None:
-        gross = NewTaxRate("gross", Decimal(19), inclusive=True, countries={"CY": Decimal(19), "FR": Decimal(20)})
+        """Both change while it lasts, on days that are known from the first."""
+        soon, later = (START.date() + timedelta(days=days) for days in (20, 75))
+        gross = NewTaxRate(
+            "gross",
+            Decimal(19),
+            inclusive=True,
+            countries={"CY": Decimal(19), "FR": Decimal(20)},
+            changes=(NewRateChange(later, None, {"FR": Decimal(21)}), NewRateChange(soon, Decimal("20.5"))),
+        )
+        reduced = NewTaxRate(
+            "reduced",
+            Decimal(7),
+            countries={"FR": Decimal("5.5")},
+            changes=(NewRateChange(soon, None, {"FR": Decimal(6), "CY": Decimal(9)}), NewRateChange(later, Decimal(8))),
+        )
         with house.parts.begin() as session:
-            for rate in (gross, NewTaxRate("reduced", Decimal(7), countries={"FR": Decimal("5.5")})):
+            for rate in (gross, reduced):
                 put_tax_rate(session, seller_id=house.seller_id, new=rate)
 
     def _prices(self, house: Company) -> None:
