@@ -154,6 +154,18 @@ def test_the_next_invoice_is_shown_as_it_will_be(acme: Company) -> None:
     assert shown.totals.total_minor == acme.invoices()[1].total_minor == 1200 + 2280
 
 
+def test_so_it_is_in_the_preview_of_a_change_that_charges_something_once(acme: Company) -> None:
+    acme.price("setup", 1900, interval_unit=None)
+    id_ = _sold(acme)
+    items = [NewItem("basic", 1), NewItem("setup", 1)]
+    with acme.parts.begin() as session:
+        seen = previewing.preview_change(acme.parts, session, id_, items=items)
+        assert seen.upcoming is not None
+        previewing.apply(acme.parts, session, seen.token)
+    _on(acme, 4)
+    assert seen.upcoming.totals.total_minor == acme.invoices()[1].total_minor == 1200 + 2280
+
+
 def test_a_change_that_is_put_later_counts_from_its_day_on(acme: Company) -> None:
     _put(acme)
     _sold(acme)

@@ -55,6 +55,8 @@ class Biller:
     items: list[Item] = field(init=False)
     waiting: list[PlannedLine] = field(init=False)
     coupon_used: int = field(init=False)
+    once: dict[UUID, PriceInUse] = field(init=False, default_factory=dict)
+    """Prices of what this plan charges once."""
 
     def __post_init__(self) -> None:
         self.seller = self.standing.sellers[self.row.seller_id]
@@ -80,7 +82,8 @@ class Biller:
     def _taxed_anew(self, line: PlannedLine) -> PlannedLine:
         if line.kind != "one_off" or line.price_id is None:
             return line
-        return line._replace(treatment=self.taxed(self.standing.prices[line.price_id], self.now))
+        price = self.once.get(line.price_id) or self.standing.prices[line.price_id]
+        return line._replace(treatment=self.taxed(price, self.now))
 
     def _carried(self, stored: Any) -> PlannedLine:
         """A line that waited. Usage of a period that no invoice has named yet still grows until then."""
@@ -127,9 +130,9 @@ class Biller:
 
     def one_offs(self, items: Iterable[Item]) -> list[PlannedLine]:
         """Those of a new list of items that are charged once."""
-        return [
-            one_off_line(item, self.taxed(item.price, self.now)) for item in items if item.price.interval_unit is None
-        ]
+        made = [item for item in items if item.price.interval_unit is None]
+        self.once.update((item.price.id, item.price) for item in made)
+        return [one_off_line(item, self.taxed(item.price, self.now)) for item in made]
 
     def wait(self, lines: Iterable[PlannedLine]) -> list[PlannedLine]:
         """Let lines wait for the next document. Returns them with their ids."""
