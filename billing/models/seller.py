@@ -26,6 +26,10 @@ class Seller(Identified, Versioned, Base):
     payment_instructions: Mapped[str | None]
     """On documents that wait for the customer's own payment: how to pay, such as a bank account. Lines."""
     document_footer: Mapped[str | None]
+    number_prefix: Mapped[str | None]
+    """Before the numbers of invoices; `{year}` in it stands for the year, and each begins at 1. None: the code's."""
+    credit_note_prefix: Mapped[str | None]
+    """The same of credit notes."""
     """Below every document: what else the law asks for, such as register, directors, terms of late payment. Lines."""
     currency: Mapped[str]
     timezone: Mapped[str]
@@ -136,6 +140,8 @@ class Series(SellerOwned, Versioned, Base):
     last_issued_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     """Business time from which a successor gives the numbers: after a restore, those of this one may be taken."""
+    year: Mapped[int | None]
+    """In the seller's zone, of one whose prefix names it: the first document of a later year begins another."""
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], ["billing.seller.id"]),

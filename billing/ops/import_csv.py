@@ -24,6 +24,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_tax_id": "tax_id",
         "seller_payment_instructions": "payment_instructions",
         "seller_document_footer": "document_footer",
+        "seller_number_prefix": "number_prefix",
+        "seller_credit_note_prefix": "credit_note_prefix",
         "next_number": "next_number",
         "seller_proration": "proration",
         "seller_oss": "oss",

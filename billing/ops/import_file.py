@@ -124,6 +124,8 @@ def seller_of(row: Row) -> NewSeller:
         next_number=row.whole("next_number", 1),
         payment_instructions=row.text_lines("payment_instructions"),
         document_footer=row.text_lines("document_footer"),
+        number_prefix=row.optional_text("number_prefix"),
+        credit_note_prefix=row.optional_text("credit_note_prefix"),
     )
 
 

@@ -26,7 +26,7 @@ from billing.validators.address import Address
 from billing.validators.seller import NewSeller, SellerChange, SellerPolicy
 
 _FIXED = ("code", "country", "currency", "timezone", "next_number")
-_ENTITY = ("legal_name", "tax_id", "payment_instructions", "document_footer")
+_ENTITY = ("legal_name", "tax_id", "payment_instructions", "document_footer", "number_prefix", "credit_note_prefix")
 _ADDRESS = {f"address.{each.name}": each.name for each in fields(Address)}
 _DUNNING = {
     "dunning_retries": "retries",

@@ -159,6 +159,8 @@ def seller_as_given(row: Seller, *, next_number: int = 1) -> NewSeller:
         next_number=next_number,
         payment_instructions=row.payment_instructions,
         document_footer=row.document_footer,
+        number_prefix=row.number_prefix,
+        credit_note_prefix=row.credit_note_prefix,
     )
 
 

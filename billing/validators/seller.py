@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from billing.kernel.kinds import CHOOSABLE, MethodKind
+from billing.kernel.numbering import LONGEST, YEAR, is_pattern, pattern_of
 from billing.kernel.period import MOST_PERIODS_BEHIND
 from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
@@ -89,6 +90,10 @@ class NewSeller:
     """How invoices are paid that wait for the customer's own payment, such as a bank account; lines apart."""
     document_footer: str | None = None
     """What the law of its country asks of documents besides, such as register and directors; lines apart."""
+    number_prefix: str | None = None
+    """Before the numbers of invoices, such as `RE-{year}-`, whose numbers begin at 1 each year; None: the code."""
+    credit_note_prefix: str | None = None
+    """The same of credit notes; None: the code and CN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class SellerChange:
     policy: SellerPolicy
     payment_instructions: str | None = None
     document_footer: str | None = None
+    number_prefix: str | None = None
+    credit_note_prefix: str | None = None
 
 
 def check_new_seller(new: NewSeller) -> None:
@@ -114,6 +121,12 @@ def check_new_seller(new: NewSeller) -> None:
     _check_entity(checks, new)
     _check_policy(checks, new.policy)
     checks.whole("next_number", new.next_number, least=1, most=2_000_000_000)
+    invoices, notes = (
+        pattern_of(kind, code=new.code, invoices=new.number_prefix, credit_notes=new.credit_note_prefix)
+        for kind in ("invoice", "credit_note")
+    )
+    if invoices == notes:
+        checks.fault("credit_note_prefix", "prefix_taken", "invoices have it; choose another")
     checks.done()
 
 
@@ -132,6 +145,12 @@ def _check_entity(checks: Checks, given: NewSeller | SellerChange) -> None:
     checks.optional_text("tax_id", given.tax_id, most=40)
     checks.lines("payment_instructions", given.payment_instructions, most=500)
     checks.lines("document_footer", given.document_footer, most=1500)
+    for name, prefix in (("number_prefix", given.number_prefix), ("credit_note_prefix", given.credit_note_prefix)):
+        if prefix is not None and not is_pattern(prefix):
+            mend = (
+                f"up to {LONGEST} of A-Z a-z 0-9 . _ - and, once, {YEAR}; not the first, but the last is one of . _ -"
+            )
+            checks.fault(name, "not_a_prefix", mend)
 
 
 def _check_policy(checks: Checks, policy: SellerPolicy) -> None:

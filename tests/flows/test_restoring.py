@@ -12,7 +12,6 @@ from sqlalchemy import select, text
 from billing.commands.audit_trail.record import ENGINE
 from billing.commands.brake.apply import apply_brake
 from billing.commands.difference.note import note_difference
-from billing.commands.series.succeed import next_prefix
 from billing.flows import (
     backfill,
     braking,
@@ -28,6 +27,7 @@ from billing.flows import (
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import ProviderRefused, Refused
+from billing.kernel.numbering import next_prefix
 from billing.models import Difference, PaymentIntent, ProviderEvent
 from billing.providers.port import IntentFacts
 from billing.providers.stripe.adapter import StripeProvider

@@ -20,6 +20,7 @@ sellers:
   - {code: NORD, legal_name: Nordlicht GmbH, country: DE, currency: eur, proration: day, oss: union, draft_review_h: 24,
      dunning: {retries: [2d, 12h], final: keep, hours: "9-17", card_limit: final}, upcoming_days: 3,
      method_kinds: [card, sepa_debit], debit_notice_days: 2, creditor_id: DE98ZZZ09999999999,
+     number_prefix: "RE-{year}-", credit_note_prefix: GS-,
      payment_instructions: "Beispielbank, DE89370400440532013000", document_footer: "HRB 1 Musterstadt\\nN. Nord"}
 tax_rates:
   - name: standard
@@ -87,6 +88,7 @@ def test_every_model_coupon_trial_and_anchor_is_taken_in_and_found_again(desk: D
     assert (seller.method_kinds, seller.debit_notice_days) == (["card", "sepa_debit"], 2)
     assert seller.creditor_id == "DE98ZZZ09999999999"
     assert seller.payment_instructions == "Beispielbank, DE89370400440532013000"
+    assert (seller.number_prefix, seller.credit_note_prefix) == ("RE-{year}-", "GS-")
     assert seller.document_footer == "HRB 1 Musterstadt\nN. Nord"
     assert (found["trial"].status, found["trial"].trial_end) == ("trialing", datetime(2026, 4, 3, 9, tzinfo=UTC))
     assert (found["stub"].next_period_no, found["stub"].anchor_at) == (-1, datetime(2026, 1, 31, 23, tzinfo=UTC))
@@ -125,6 +127,8 @@ def test_what_began_otherwise_is_told_by_its_field(desk: Desk) -> None:
         ("{price: api}", "{price: api, quantity: 1}", [("items.2.quantity", "quantity_of_metered")]),
         ("trial_days: 14", "trial_days: -1", [("trial_days", "out_of_range")]),
         ("oss: union", "oss: nowhere", [("oss", "not_one_of")]),
+        ("credit_note_prefix: GS-", "credit_note_prefix: GS", [("credit_note_prefix", "not_a_prefix")]),
+        ("credit_note_prefix: GS-", 'credit_note_prefix: "RE-{year}-"', [("credit_note_prefix", "prefix_taken")]),
         ("draft_review_h: 24", "draft_review_h: 1000", [("draft_review_h", "out_of_range")]),
         ('hours: "9-17"', "hours: morning", [("dunning.hours", "not_hours")]),
         ('hours: "9-17"', 'hours: "17-9"', [("dunning_hours", "out_of_range")]),

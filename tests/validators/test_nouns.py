@@ -57,6 +57,26 @@ SELLERS: list[Case] = [
     ({"document_footer": "a\tb\rc"}, [("document_footer", "control_character")]),
     ({"document_footer": "a\n"}, [("document_footer", "space_around")]),
     ({"next_number": 0}, [("next_number", "out_of_range")]),
+    ({"number_prefix": "RE-{year}-", "credit_note_prefix": "{year}.GS_"}, []),
+    ({"number_prefix": "{year}-"}, []),
+    ({"number_prefix": "R" * 39 + "-"}, []),
+    *(
+        ({"number_prefix": prefix}, [("number_prefix", "not_a_prefix")])
+        for prefix in (
+            "RE",
+            "RE-{year}",
+            "-",
+            "-RE-",
+            "R E-",
+            "RE/",
+            "RÉ-",
+            "{year}-{year}-",
+            "{month}-",
+            "R" * 40 + "-",
+        )
+    ),
+    ({"credit_note_prefix": f"{SELLER.code}-"}, [("credit_note_prefix", "prefix_taken")]),
+    ({"number_prefix": "A-", "credit_note_prefix": "A-"}, [("credit_note_prefix", "prefix_taken")]),
     (_policy(catch_up="all"), [("catch_up", "not_one_of")]),
     (_policy(catch_up_limit=0), [("catch_up_limit", "out_of_range")]),
     (_policy(dunning_final="forget"), [("dunning_final", "not_one_of")]),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.book import write_books
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.commands.series.begin import turn_year
 from billing.db.copy import NULL, array, binary, copy_rows, field, id_array, instant, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
@@ -194,7 +196,8 @@ def _series_of(document: PlannedInvoice) -> _Series:
 
 _LOCK = text(
     f"""
-    SELECT {SAME} AS same, s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at, l.timezone
+    SELECT {SAME} AS same, s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at, l.timezone, s.year,
+           CASE s.kind WHEN 'invoice' THEN l.number_prefix ELSE l.credit_note_prefix END AS pattern
     FROM billing.series s
     JOIN billing.seller l ON l.id = s.seller_id
     JOIN unnest(CAST(:sellers AS uuid[]), CAST(:kinds AS text[])) AS wanted(seller_id, kind) USING (seller_id, kind)
@@ -219,14 +222,21 @@ def _lock_counters(
     zones = {zone_info(row.timezone) for row in rows}
     if any(read.astimezone(zone).date() != now.astimezone(zone).date() for zone in zones):
         raise Stale("the day changed while documents were being issued")
-    counters = {
-        (row.seller_id, row.kind): _Counter(row.id, row.prefix, row.next_no, max(read, row.last_issued_at or read))
-        for row in rows
-    }
+    counters = {(row.seller_id, row.kind): _counter(session, row, read) for row in rows}
     if missing := wanted - counters.keys():
         seller, kind = min(missing)
         raise Refused(Fault("series", f"no_{kind}_series", f"create a series of kind {kind} for seller {seller}"))
     return counters
+
+
+def _counter(session: Session, row: Any, read: datetime) -> _Counter:
+    issued_at = max(read, row.last_issued_at or read)
+    if row.year is not None and row.pattern is not None:
+        year = issued_at.astimezone(zone_info(row.timezone)).year
+        if year > row.year:
+            new = turn_year(session, row.id, pattern=row.pattern, year=year, now=issued_at)
+            return _Counter(new.id, new.prefix, new.next_no, issued_at)
+    return _Counter(row.id, row.prefix, row.next_no, issued_at)
 
 
 def _advance_counters(session: Session, counters: Sequence[_Counter]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from billing.commands.audit_trail.record import record
 from billing.commands.expected_version import require_version
 from billing.commands.seller.columns import policy_columns
+from billing.commands.series.begin import FIELDS, begin_series
 from billing.db.base import Json
 from billing.kernel.errors import Fault, Refused
 from billing.models import Seller
@@ -28,7 +29,7 @@ def change_seller(
 ) -> Seller:
     """Write the new state. Issued documents keep what they said. Changing nothing writes nothing.
 
-    Raises `Refused`: the faults of `check_seller_change`, `seller_not_found`; `Stale`.
+    Raises `Refused`: the faults of `check_seller_change`, `seller_not_found`, `prefix_taken`; `Stale`.
     """
     check_seller_change(change)
     seller = session.get(Seller, seller_id, with_for_update={"key_share": True}, populate_existing=True)
@@ -42,6 +43,8 @@ def change_seller(
         "tax_id": change.tax_id,
         "payment_instructions": change.payment_instructions,
         "document_footer": change.document_footer,
+        "number_prefix": change.number_prefix,
+        "credit_note_prefix": change.credit_note_prefix,
         **policy_columns(change.policy),
     }
     before = {name: getattr(seller, name) for name, value in wanted.items() if getattr(seller, name) != value}
@@ -50,6 +53,9 @@ def change_seller(
     for name in before:
         setattr(seller, name, wanted[name])
     session.flush()
+    for kind, name in FIELDS.items():
+        if name in before:
+            begin_series(session, seller=seller, kind=kind, now=now)
     record(
         session,
         actor=actor,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
+from billing.kernel.numbering import next_prefix
 from billing.models import Series
-
-_AGAIN = re.compile(r"^(?P<stem>.*-)?R(?P<times>\d+)-$")
 
 
 def succeed_all(session: Session, *, now: datetime) -> list[tuple[str, str]]:
@@ -19,18 +18,24 @@ def succeed_all(session: Session, *, now: datetime) -> list[tuple[str, str]]:
     done = []
     rows = select(Series).where(Series.closed_at.is_(None), Series.next_no > 1).order_by(Series.id)
     for series in session.scalars(rows.with_for_update()).all():
-        series.closed_at = now
-        session.flush()
-        prefix = next_prefix(series.prefix)
-        session.add(Series(id=new_id(), seller_id=series.seller_id, kind=series.kind, prefix=prefix, next_no=1))
-        done.append((series.prefix, prefix))
-    session.flush()
+        new = succeed(session, series, prefix=next_prefix(series.prefix), year=series.year, now=now)
+        done.append((series.prefix, new.prefix))
     return done
 
 
-def next_prefix(prefix: str) -> str:
-    """`ACME-` → `ACME-R1-` → `ACME-R2-`."""
-    found = _AGAIN.match(prefix)
-    if found is None:
-        return f"{prefix}R1-"
-    return f"{found['stem'] or ''}R{int(found['times']) + 1}-"
+def succeed(session: Session, series: Series, *, prefix: str, year: int | None, now: datetime) -> Series:
+    """Close this series, which the caller holds, and begin another at 1: whoever waits for the one finds the other."""
+    series.closed_at = now
+    session.flush()
+    new = Series(
+        id=new_id(), seller_id=series.seller_id, kind=series.kind, prefix=prefix, next_no=1, year=year,
+        last_issued_at=series.last_issued_at,
+    )  # fmt: skip
+    session.add(new)
+    session.flush()
+    return new
+
+
+def is_taken(session: Session, seller_id: UUID, prefix: str) -> bool:
+    """Whether a series of the seller has, or had, this prefix."""
+    return bool(session.scalar(select(exists().where(Series.seller_id == seller_id, Series.prefix == prefix))))
