@@ -287,7 +287,7 @@ def test_who_waits_for_a_series_that_is_closed_meanwhile_numbers_in_the_one_that
         if account == "a1":
             acme.settle()
     with acme.parts.begin() as session:
-        ((_, goes_on),) = succeed_all(session, now=acme.now())
+        (_, goes_on), _ = succeed_all(session, now=acme.now())
         with waiting(acme, acme.settle) as running:
             session.commit()
             ends(running)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import sellers
+from billing.flows import healing, sellers
 from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
 from billing.flows.order import Order
@@ -19,6 +19,7 @@ from billing.kernel.errors import Refused
 from billing.models import AuditRecord, Invoice, Seller, Series
 from billing.validators.seller import NewSeller, SellerChange
 from tests.flows.company import Company
+from tests.flows.restored import backup_of
 
 WHY = Order(actor="mara", reason="the new year")
 SILVESTER = datetime(2026, 12, 31, 12, tzinfo=UTC)
@@ -152,3 +153,22 @@ def _waiting(acme: Company) -> int:
     with acme.begin() as session:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         return int(session.scalar(text(query)) or 0)
+
+
+def test_after_a_restore_no_number_of_the_lost_time_is_given_again(acme: Company) -> None:
+    """Neither of a series that had given none by then, nor of a year that had not begun."""
+    charged, owes = acme.customer("a1"), acme.customer("a2", method=None)
+    _change(acme, number_prefix="RE-{year}-")
+    with backup_of(acme) as backup:
+        acme.set_clock(SILVESTER)
+        first, second = (_charge(acme, owes) for _ in range(2))
+        backup.take()
+        lost = [_charge(acme, charged, at=datetime(2027, 1, 1, tzinfo=UTC)), _credit(acme, first)]
+        assert lost == ["RE-2027-000001", "ACME-CN-000001"]
+        backup.restore()
+        acme.set_clock(datetime(2027, 1, 3, tzinfo=UTC))
+        acme.settle_under_a_brake()
+        healing.tick(acme.parts)
+        again = [_charge(acme, owes), _credit(acme, second)]
+        assert again == ["RE-2027-R1-000001", "ACME-CN-R1-000001"]
+        assert _charge(acme, owes, at=datetime(2028, 1, 1, tzinfo=UTC)) == "RE-2028-000001"

@@ -8,10 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.series.succeed import is_taken, succeed
+from billing.commands.series.succeed import is_taken, pattern_for, succeed, year_of
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.numbering import next_prefix, pattern_of, prefix_in, year_in
-from billing.kernel.period import zone_info
+from billing.kernel.numbering import next_prefix, prefix_in, year_in
 from billing.models import Seller, Series
 
 FIELDS = {"invoice": "number_prefix", "credit_note": "credit_note_prefix"}
@@ -27,8 +26,7 @@ def begin_series(session: Session, *, seller: Seller, kind: str, now: datetime) 
         .where(Series.seller_id == seller.id, Series.kind == kind, Series.closed_at.is_(None))
         .with_for_update()
     ).one()
-    pattern = pattern_of(kind, code=seller.code, invoices=seller.number_prefix, credit_notes=seller.credit_note_prefix)
-    today = now.astimezone(zone_info(seller.timezone)).year
+    pattern, today = pattern_for(seller, kind), year_of(seller, now)
     prefix, year = prefix_in(pattern, today), year_in(pattern, today)
     if prefix != series.prefix and is_taken(session, seller.id, prefix):
         raise Refused(Fault(FIELDS[kind], "prefix_taken", f"numbers begin with {prefix} already; choose another"))
