@@ -40,6 +40,7 @@ from billing.queries.profile import lock_profile
 from billing.queries.replacing import is_credited
 from billing.queries.same_database import NotReconciled, is_same
 from billing.queries.standing import load_standing
+from billing.queries.subscription import lock_subscriptions
 from billing.rules.tax import in_force, treatment
 from billing.validators.checks import Checks
 
@@ -131,7 +132,10 @@ def release(
         return []
     of = session.scalars(select(Invoice.profile_id).where(Invoice.id.in_(drafts))).all()
     about = session.scalars(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))).all()
-    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None], held=held)
+    billed = {id_ for id_ in about if id_ is not None}
+    standing = load_standing(session, profiles=set(of), only=billed, held=held)
+    # Also those on hold, which are not among what is billed.
+    statuses = lock_subscriptions(session, billed)
     locked = session.scalars(
         select(Invoice)
         .where(
@@ -146,7 +150,8 @@ def release(
     ).all()
     paid_first = [draft for draft in locked if draft.review_until is None]
     wallet = Wallet(standing.balances, standing.carried_forward)
-    planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
+    parties = open_parties(parts, standing)
+    planned = planned_again(session, locked, standing=standing, parties=parties, wallet=wallet, statuses=statuses)
     planned = completing.mended(parts, session, locked, planned, wallet=wallet, now=now)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
     anew = select(Invoice).where(Invoice.id.in_([draft.id for draft in locked]))

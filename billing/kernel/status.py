@@ -18,6 +18,10 @@ class SubscriptionStatus(StrEnum):
     CANCELED = "canceled"
 
 
+UNCHARGED = frozenset({SubscriptionStatus.UNPAID, SubscriptionStatus.CANCELED})
+"""Of a subscription that is so before it is billed, invoices are issued and none is charged by itself."""
+
+
 class InvoiceStatus(StrEnum):
     """Of every document: `credited` and `refunded` are those of credit notes, `expired` of a draft never paid.
 

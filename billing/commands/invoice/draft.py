@@ -17,7 +17,7 @@ from billing.commands.subscription.lines import as_json
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.money import plain
-from billing.kernel.status import InvoiceStatus
+from billing.kernel.status import UNCHARGED, InvoiceStatus, SubscriptionStatus
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
@@ -121,11 +121,14 @@ def planned_again(
     parties: Mapping[UUID, bytes],
     wallet: Wallet,
     held: Held | None = None,
+    statuses: Mapping[UUID, SubscriptionStatus] | None = None,
 ) -> list[PlannedInvoice]:
     """The documents that drafts become, summed up anew from their lines; credit is used unless they stay `held`.
 
-    A draft that was paid before it is issued takes no credit: what was charged is what it says.
+    A draft that was paid before it is issued takes no credit: what was charged is what it says. `statuses`: of their
+    subscriptions, locked; one that has recovered since its draft was made has it charged.
     """
+    going_on = {id_ for id_, status in (statuses or {}).items() if status not in UNCHARGED}
     lines: dict[UUID, list[PlannedLine]] = {draft.id: [] for draft in drafts}
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(lines)).order_by(InvoiceLine.position)
     for line in session.scalars(query):
@@ -143,7 +146,7 @@ def planned_again(
             span=Span(draft.period_start, draft.period_end) if draft.period_start and draft.period_end else None,
             collection=draft.collection,
             days_until_due=terms.get(draft.subscription_id, 30),
-            charged=draft.on_schedule and not pays_first,
+            charged=(draft.on_schedule or draft.subscription_id in going_on) and not pays_first,
             held=Held.FIRST_PAYMENT if pays_first else held,
         )
         document = compose(frame, lines[draft.id], wallet=wallet)

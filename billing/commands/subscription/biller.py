@@ -22,7 +22,7 @@ from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.terms import interval_of, waiting_window, window_of
 from billing.kernel.ids import new_id
 from billing.kernel.period import boundary
-from billing.kernel.status import SubscriptionStatus
+from billing.kernel.status import UNCHARGED, SubscriptionStatus
 from billing.models import Seller
 from billing.queries.charged import ChargedLine
 from billing.queries.standing import Item, PriceInUse, Standing
@@ -184,7 +184,7 @@ class Biller:
             span=span,
             collection=row.collection,
             days_until_due=row.days_until_due,
-            charged=row.status not in (SubscriptionStatus.UNPAID, SubscriptionStatus.CANCELED),
+            charged=row.status not in UNCHARGED,
             held=self._held(),
             hold_id=self.standing.guarded.get(row.id),
         )
