@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen
 from billing.flows import changing
-from billing.flows.previewing import preview_change, preview_renewal
+from billing.flows.previewing import preview_cancel, preview_change, preview_renewal
 from billing.models import Subscription
 from billing.validators.subscription import NewItem
 from tests.flows.company import Company
@@ -64,4 +65,23 @@ def test_a_change_before_it_begins_is_billed_as_it_was_shown(
         changing.change(acme.parts, session, s1, items=[NewItem(price)], when=when)
     assert _billed(acme) == [charged]
     assert acme.subscription(s1).next_due_at == charged[2]
+    assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("asked", [datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC)])
+def test_a_cancel_at_the_end_of_the_period_before_it_begins_bills_nothing(
+    acme: Company, s1: UUID, asked: datetime
+) -> None:
+    """Also where the full month that the stub is a part of is yet to begin."""
+    acme.set_clock(asked)
+    with acme.begin() as session:
+        shown = preview_cancel(acme.parts, session, s1, when=CancelWhen.PERIOD_END)
+    with acme.parts.begin() as session:
+        changing.cancel(acme.parts, session, s1, when=CancelWhen.PERIOD_END)
+    assert acme.subscription(s1).cancel_at == BEGINS
+    assert (shown.upcoming, shown.documents) == (None, ())
+    acme.set_clock(ANCHOR)
+    acme.settle()
+    assert (acme.invoices(), acme.subscription(s1).status) == ([], "canceled")
+    assert acme.subscription(s1).ended_at == BEGINS
     assert acme.violations() == ()

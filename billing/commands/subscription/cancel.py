@@ -13,6 +13,7 @@ from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import boundary, period_no_at
 from billing.models import Subscription
+from billing.rules.walk import STUB
 
 
 class CancelWhen(StrEnum):
@@ -66,7 +67,12 @@ def uncancel(session: Session, *, subscription: Subscription, now: datetime) -> 
 
 
 def _end_of_what_runs(subscription: Subscription, now: datetime) -> datetime:
-    """The next boundary after `now`, or the later one up to which all is billed or was paid elsewhere."""
+    """The next boundary after `now`, or the later one up to which all is billed or was paid elsewhere.
+
+    Where a stub is yet to begin, its start: nothing of it is billed.
+    """
+    if subscription.next_period_no == STUB:
+        return subscription.started_at
     interval = interval_of(subscription.interval_unit, subscription.interval_count)
     anchor, zone = subscription.anchor_at, subscription.timezone
     running = period_no_at(anchor, zone, interval, now)
