@@ -262,7 +262,8 @@ def _digest(made: Planning) -> str:
              document.totals.tax_minor, document.totals.credit_applied_minor, document.totals.amount_due_minor]
             for document in made.plan.documents
         ),
-        *(_said(line) for line in _lines_to_come(made)),
+        [_said(line) for _, _, line in made.plan.waits],
+        [(draft_id, _said(line)) for draft_id, line in made.plan.on_drafts],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

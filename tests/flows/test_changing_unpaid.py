@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import changing, drafts
-from billing.flows.previewing import apply, preview_cancel
+from billing.flows.previewing import apply, preview_cancel, preview_change
 from billing.kernel.errors import Stale
 from billing.models import Invoice, WaitingLine
 from billing.queries.books.reports import deferred_report
@@ -191,6 +191,24 @@ def test_a_preview_is_stale_once_the_review_has_taken_something_off(reviewed: Co
         drafts.add_line(reviewed.parts, session, draft.id, description="As agreed", amount_minor=-100)
     with reviewed.parts.begin() as session, pytest.raises(Stale):
         apply(reviewed.parts, session, seen.token)
+
+
+def test_a_preview_is_stale_once_the_draft_that_it_takes_something_off_is_issued(reviewed: Company) -> None:
+    """The same line would stand on the next invoice, and the whole of this one be charged."""
+    id_ = _begin(reviewed, "pm_card_visa")
+    reviewed.price("free", 0)
+    reviewed.set_clock(HALF)
+    with reviewed.begin() as session:
+        seen = preview_change(reviewed.parts, session, id_, items=[NewItem("free")])
+    assert ([line.amount_minor for line in seen.on_drafts], seen.waiting) == ([-1500], ())
+    (draft,) = reviewed.invoices()
+    with reviewed.parts.begin() as session:
+        drafts.release(reviewed.parts, session, [draft.id], now=reviewed.now())
+    reviewed.settle()
+    assert [each.status for each in reviewed.invoices()] == ["paid"]
+    with reviewed.parts.begin() as session, pytest.raises(Stale):
+        apply(reviewed.parts, session, seen.token)
+    assert _waiting(reviewed) == []
 
 
 def test_a_credit_that_stands_on_a_draft_is_refunded_once(reviewed: Company) -> None:
