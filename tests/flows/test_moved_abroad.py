@@ -114,3 +114,18 @@ def test_two_countries_of_one_percent_are_told_apart_and_each_line_bears_its_own
         nets = session.scalars(text("SELECT net_minor - credited_minor FROM billing.revenue_schedule ORDER BY id"))
         assert list(nets) == [500, 1000]
         assert not deferred_report(session, as_of=date(2026, 2, 15)).broken
+
+
+def test_a_cancel_asks_for_no_rate_of_the_country_that_the_buyer_has_moved_to(acme: Company) -> None:
+    """What is given back bears the tax of what was sold; nothing is sold into the new one."""
+    id_ = _sold(acme, "basic", "FR")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET oss = 'union'"))
+    _move(acme, "AT")
+    with acme.parts.begin() as session:
+        changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    assert acme.subscription(id_).status == "canceled"
+    assert _taxed(acme) == [
+        ("FR", "destination", 20, "invoices", 1000, 200),
+        ("FR", "destination", 20, "notes", -500, -100),
+    ]

@@ -46,9 +46,10 @@ def _credit(biller: Biller, item: Item, line: ChargedLine, *, at: datetime, end:
         zone=biller.row.timezone,
         kept=kept_share(total_minor=line.total_minor, refunded_minor=line.refunded_minor),
     )
-    treatment = biller.taxed(item.price, at)
     if line.tax_percent is not None and line.tax_inclusive is not None and line.tax_code is not None:
         treatment = carried(line.tax_percent, line.tax_inclusive, line.tax_code)
+    else:
+        treatment = biller.taxed(item.price, at)
     return PlannedLine(
         kind="proration_credit",
         price_id=line.price_id,
