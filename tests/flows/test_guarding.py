@@ -85,6 +85,21 @@ def test_released_they_are_issued_as_they_are(guarded: Company) -> None:
     assert working.act(guarded.parts, guarded.work_items()[0].id, action=Action.RELEASE, order=WHY).changed is False
 
 
+def test_released_they_are_issued_at_once_also_where_others_of_their_slice_are_reviewed(database_url: str) -> None:
+    """They have been looked at: the hours of the others' review are none of theirs."""
+    with company(database_url, policy=SellerPolicy(guard_catch_up=3, draft_review_h=360)) as acme:
+        for account in ("a1", "a2"):
+            acme.customer(account)
+        acme.set_clock(START + timedelta(days=90))
+        acme.subscribe("a1", "s1")
+        acme.subscribe("a2", "s2", start=START + timedelta(days=90))
+        acme.settle()
+        assert len(held_drafts(acme)) == 4 + 1
+        decide(acme, Action.RELEASE)
+        assert [len(held_drafts(acme)), len(acme.invoices())] == [1, 5]
+        assert acme.violations() == ()
+
+
 def test_one_that_is_held_is_not_released_past_its_item(guarded: Company) -> None:
     _behind(guarded)
     draft = held_drafts(guarded)[0]

@@ -57,6 +57,8 @@ def write_drafts(
 
 def _row(document: PlannedInvoice, key: DocumentKey, review_h: Mapping[UUID, int], now: datetime) -> dict[str, Any]:
     pays_first = document.held is Held.FIRST_PAYMENT
+    # What a person decides about is looked at with that: the hours are those of the others.
+    hours = review_h[document.seller_id] if document.held is Held.REVIEW else 0
     return {
         "id": document.id,
         "seller_id": document.seller_id,
@@ -82,7 +84,7 @@ def _row(document: PlannedInvoice, key: DocumentKey, review_h: Mapping[UUID, int
         "on_schedule": document.charged,
         "waits_for_method": False,
         "hold_id": document.hold_id,
-        "review_until": None if pays_first else now + timedelta(hours=review_h.get(document.seller_id, 0)),
+        "review_until": None if pays_first else now + timedelta(hours=hours),
         "version": 1,
     }
 
