@@ -16,6 +16,7 @@ from sqlalchemy.orm import sessionmaker
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import (
+    braking,
     changing,
     collection,
     customer_page,
@@ -31,6 +32,7 @@ from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.models import Invoice, LedgerEntry
+from billing.queries.brakes import BrakeKind
 from billing.sandbox.embedded.processes import wait_until
 from billing.validators.subscription import NewItem
 from tests.flows.beginning import DECLINED, begin, holds, topics
@@ -193,6 +195,28 @@ def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(a
     assert [(each.status, each.number) for each in acme.invoices()] == [
         ("paid", "ACME-000001"), ("paid", "ACME-000002"),
     ]  # fmt: skip
+    holds(acme)
+
+
+def test_nobody_is_accused_of_the_second_draft_that_was_tried_as_well(acme: Company) -> None:
+    """Declined while the subscription waited for a payment, it is a draft for as long as nothing may be issued."""
+    acme.price("big", 100_000)
+    id_ = _subscribe_to(acme, "big", None, start=START, anchor=START + timedelta(hours=12))
+    acme.set_clock(START + timedelta(hours=12))
+    acme.settle()
+    acme.give_method(acme.subscription(id_).profile_id, DECLINED)
+    acme.settle()
+    assert sorted((each.status, each.invoice_id) for each in acme.payments()) == sorted(
+        ("declined", each.id) for each in acme.invoices()
+    )
+    holds(acme)
+    braking.stop(acme.parts, BrakeKind.ISSUE, order=Order(actor="ada", reason="looked at"))
+    acme.give_method(acme.subscription(id_).profile_id, "pm_card_visa")
+    _try_next(acme, later=START + timedelta(days=2))
+    acme.settle_under_a_brake()
+    assert sorted(each.status for each in acme.invoices()) == ["draft", "paid"]
+    holds(acme)
+    assert incomplete.part_with(acme.parts) == 1
     holds(acme)
 
 

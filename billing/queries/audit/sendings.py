@@ -123,6 +123,10 @@ FROM billing.payment p
 JOIN billing.invoice i ON i.id = p.invoice_id AND i.status = 'draft'
 LEFT JOIN billing.subscription s ON s.id = i.subscription_id
 WHERE p.first_sent_at IS NOT NULL AND NOT p.revived AND s.status IS DISTINCT FROM 'incomplete'
+  -- Billed while its subscription waited: another draft's payment, which came first, has begun that meanwhile.
+  AND NOT EXISTS (SELECT FROM billing.invoice n
+                  WHERE n.subscription_id = s.id AND n.status = 'paid' AND NOT n.on_schedule
+                    AND n.issued_at >= i.period_start)
 """
 
 _SENT_AFTER_THE_MONEY = """
