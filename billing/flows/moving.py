@@ -97,18 +97,12 @@ def move_page(
 ) -> Page:
     """Move the next `most` subscriptions by id within the caller's transaction, or show what that would do."""
     old, new = pair
-    first = after or UUID(int=0)
-    page = cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
+    page = cohort_page(session, seller_id=seller_id, price_id=old.id, after=after or UUID(int=0), most=most)
     if not page:
         return Page((), None)
     last = page[-1].subscription_id
     if not dry_run:
-        lock_members(session, page)
-        page = [
-            member
-            for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
-            if member.subscription_id <= last
-        ]
+        page = lock_members(session, page, seller_id=seller_id, price_id=old.id)
     now = parts.clock.now(session)
     dropped = dropped_moves(session, subscription_ids=[each.subscription_id for each in page], price_id=new.id)
     effects = tuple(replace(_told(each, old, new, now), dropped_at=dropped.get(each.subscription_id)) for each in page)

@@ -28,7 +28,7 @@ class Member:
     """(price, quantity) in order, one-off ones included."""
 
 
-_PAGE = """
+_MEMBERS = """
     SELECT s.id, s.seller_id, s.profile_id, s.code, f.account_id, s.next_due_at, s.scheduled_items,
            i.prices, i.quantities
     FROM billing.subscription s
@@ -36,16 +36,27 @@ _PAGE = """
     JOIN LATERAL (
         SELECT array_agg(price_id ORDER BY position) AS prices, array_agg(quantity ORDER BY position) AS quantities
         FROM billing.subscription_item WHERE subscription_id = s.id) i ON TRUE
-    WHERE s.seller_id = %(seller)s AND s.id > %(after)s AND s.status NOT IN ('canceled', 'incomplete_expired')
+    WHERE s.seller_id = %(seller)s AND s.status NOT IN ('canceled', 'incomplete_expired')
       AND (CASE WHEN s.scheduled_items IS NULL THEN %(price)s = ANY(i.prices)
                 ELSE s.scheduled_items @> jsonb_build_array(jsonb_build_object('price_id', %(price)s::text)) END)
-    ORDER BY s.id LIMIT %(most)s
 """
+_PAGE = f"{_MEMBERS} AND s.id > %(after)s ORDER BY s.id LIMIT %(most)s"
+_LOCKED = f"{_MEMBERS} AND s.id = ANY(%(ids)s) ORDER BY s.id"
 
 
 def cohort_page(session: Session, *, seller_id: UUID, price_id: UUID, after: UUID, most: int) -> list[Member]:
     """The next `most` subscriptions by id, after one of them."""
-    rows = fetch(session, _PAGE, seller=seller_id, price=price_id, after=after, most=most)
+    return _members(fetch(session, _PAGE, seller=seller_id, price=price_id, after=after, most=most))
+
+
+def lock_members(session: Session, page: Sequence[Member], *, seller_id: UUID, price_id: UUID) -> list[Member]:
+    """Lock a page's subscriptions in the order in which billing does. Those of them that have the price still."""
+    ids = [member.subscription_id for member in page]
+    lock_subscriptions(session, ids)
+    return _members(fetch(session, _LOCKED, seller=seller_id, price=price_id, ids=ids))
+
+
+def _members(rows: Sequence[Any]) -> list[Member]:
     return [
         Member(row.id, row.seller_id, row.profile_id, row.code, row.account_id, row.next_due_at, _items(row))
         for row in rows
@@ -64,11 +75,6 @@ def dropped_moves(session: Session, *, subscription_ids: Sequence[UUID], price_i
     """When a later change took a scheduled move to that price back, the last time, business time."""
     rows = fetch(session, _DROPPED, ids=list(subscription_ids), price=price_id)
     return {row.subject_id: row.at for row in rows}
-
-
-def lock_members(session: Session, members: list[Member]) -> None:
-    """Lock their subscriptions in the order in which billing does. Read the page again after this."""
-    lock_subscriptions(session, [member.subscription_id for member in members])
 
 
 def _items(row: Any) -> tuple[tuple[UUID, int | None], ...]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
-from billing.flows import changing, operating_subscriptions
+from billing.commands.subscription.change import Proration
+from billing.flows import changing, moving, operating_subscriptions
 from billing.flows.moving import NOT_BILLED, Moved, move_price
 from billing.flows.order import Order
 from billing.flows.previewing import preview_renewal
 from billing.kernel.errors import Refused
 from billing.models import Subscription
+from billing.queries.cohort import Member, lock_members
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
 from billing.validators.subscription import NewItem
@@ -159,6 +163,27 @@ def test_a_price_that_cannot_stand_in_is_refused(two_prices: Company, new: str, 
     with pytest.raises(Refused) as refusal:
         _move(two_prices, new)
     assert [fault.code for fault in refusal.value.faults] == codes
+
+
+def test_who_comes_in_while_a_page_is_locked_pushes_nobody_out_of_it(
+    two_prices: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no member yet, as if they had come when it was done; and the last of the page is moved with it."""
+    two_prices.customer("a4")
+    two_prices.subscribe("a4", "s4")
+    two_prices.settle()
+    with two_prices.begin() as session:
+        comes = session.scalars(select(Subscription.id).where(Subscription.code == "s3")).one()
+    monkeypatch.setattr(moving, "PAGE", 3)
+
+    def locked_later(session: Session, page: list[Member], **of: Any) -> list[Member]:
+        monkeypatch.setattr(moving, "lock_members", lock_members)
+        with two_prices.parts.begin() as other:
+            changing.change(two_prices.parts, other, comes, items=(NewItem("basic"),), proration=Proration.NONE)
+        return lock_members(session, page, **of)
+
+    monkeypatch.setattr(moving, "lock_members", locked_later)
+    assert [row.subscription for row in _move(two_prices)] == ["s1", "s2", "s4"]
 
 
 def test_a_page_is_moved_in_a_fixed_number_of_statements(two_prices: Company) -> None:
