@@ -224,13 +224,13 @@ def _upcoming(
 ) -> PlannedInvoice | None:
     """The next invoice, composed on top of the plan: what waits then, and the licensed lines of the next period.
 
-    A wish takes the place of what is scheduled for that period.
+    A wish takes the place of what is scheduled for that period. While it is paused, boundaries pass without one.
     """
     row, biller = made.biller.row, made.biller
     moved = made.plan.advances[-1] if made.plan.advances else None
     turned = moved.turned if moved else None
     start = moved.next_due if moved else row.next_due_at
-    if start is None or row.cancel_at is not None:
+    if start is None or row.cancel_at is not None or row.paused_at is not None:
         return None
     biller.issue_at(start)
     items: list[Item] = list(turned.items) if turned else list(biller.items)

@@ -14,7 +14,7 @@ from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import changing
-from billing.flows.previewing import Preview, apply, preview_cancel, preview_change
+from billing.flows.previewing import Preview, apply, preview_cancel, preview_change, preview_renewal
 from billing.kernel.errors import Refused, Stale
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.validators.subscription import NewItem
@@ -187,3 +187,22 @@ def test_a_preview_takes_no_locks(acme: Company, s1: UUID) -> None:
         with acme.parts.begin() as session:
             session.execute(text("SET LOCAL lock_timeout = 100"))
             preview_change(acme.parts, session, s1, items=[NewItem("basic", 3)])
+
+
+def test_of_one_that_is_paused_no_next_invoice_is_shown(acme: Company, s1: UUID) -> None:
+    """Boundaries pass without one until it is resumed, nobody knows when."""
+
+    def shown() -> int | None:
+        with acme.begin() as session:
+            row = session.get_one(Subscription, s1)
+            told = preview_renewal(acme.parts, session, row, now=acme.now())
+        return None if told is None else told.totals.subtotal_minor
+
+    before = shown()
+    assert before is not None
+    with acme.parts.begin() as session:
+        changing.pause(acme.parts, session, s1)
+    assert shown() is None
+    with acme.parts.begin() as session:
+        changing.resume(acme.parts, session, s1)
+    assert shown() == before
