@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.let_wait import let_wait
+from billing.commands.invoice.let_wait import keep_credits, let_wait
 from billing.db.rows import change, fetch
 from billing.flows.drafts import resum_all
 from billing.flows.guarding import DAY, SUBSCRIPTION, count_released
@@ -88,13 +88,19 @@ _DROP_CREDITS_THAT_WAIT = """
     WHERE l.invoice_id = ANY(%(dropped)s) AND c.credits_line_id = l.id
 """
 # What was issued has given a part of these back: without them, somebody keeps credit for what they were never charged.
+# Others bear what is given back of what was issued, and their subscriptions have ended: no document follows with it.
 _HELD = """
-    SELECT d.id, EXISTS (
-        SELECT FROM billing.invoice_line l
-        JOIN billing.invoice_line c ON c.credits_line_id = l.id
-        JOIN billing.invoice n ON n.id = c.invoice_id AND n.number IS NOT NULL
-        WHERE l.invoice_id = d.id) AS noted
-    FROM billing.invoice d WHERE d.hold_id = %(item)s AND d.status = 'draft'
+    SELECT d.id,
+        EXISTS (
+            SELECT FROM billing.invoice_line l
+            JOIN billing.invoice_line c ON c.credits_line_id = l.id
+            JOIN billing.invoice n ON n.id = c.invoice_id AND n.number IS NOT NULL
+            WHERE l.invoice_id = d.id)
+        OR (s.next_due_at IS NULL AND EXISTS (
+            SELECT FROM billing.invoice_line l
+            WHERE l.invoice_id = d.id AND l.kind = 'proration_credit' AND l.credits_issued)) AS needed
+    FROM billing.invoice d LEFT JOIN billing.subscription s ON s.id = d.subscription_id
+    WHERE d.hold_id = %(item)s AND d.status = 'draft'
 """
 _BEGIN_SOONER = """
     UPDATE billing.invoice i SET period_start = e.starts_at
@@ -145,14 +151,24 @@ def skip(parts: Parts, session: Session, item_id: UUID) -> str:
 
 
 def discard(parts: Parts, session: Session, item_id: UUID) -> str:
-    """Nothing of it is issued; its periods are recorded as skipped. What a note has given back in part is released."""
+    """Nothing of it is issued; its periods are recorded as skipped. Credits of lines that were issued before wait.
+
+    What a note has given back in part is released, and what bears such a credit where no document follows.
+    """
     held = fetch(session, _HELD, item=item_id)
-    dropped = [row.id for row in held if not row.noted]
+    dropped = [row.id for row in held if not row.needed]
     _drop_credits(parts, session, dropped)
+    kept = keep_credits(session, dropped)
+    resum_all(parts, session, sorted(kept))
     change(session, _SKIP_PERIODS, item=item_id, only=dropped)
     told = f"{change(session, _DROP, item=item_id, only=dropped)} drafts are dropped; their periods are skipped"
+    if kept:
+        told += f"; {sum(kept.values())} credits of lines that were issued before wait for the next document"
     if len(dropped) < len(held):
-        told += f"; {_let_go(parts, session, item_id)} are released: a note gave something back of them"
+        told += (
+            f"; {_let_go(parts, session, item_id)} are released: a note gave something back of them, or they bear a "
+            "credit and no document follows that could"
+        )
     return told
 
 

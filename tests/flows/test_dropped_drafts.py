@@ -21,6 +21,11 @@ from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
 from tests.flows.test_guarding import decide, held_drafts, held_item
 
+_RELEASED = (
+    "0 drafts are dropped; their periods are skipped; 1 are released: a note gave something back of them, or they bear "
+    "a credit and no document follows that could"
+)
+
 
 @pytest.fixture
 def guarded(database_url: str) -> Iterator[Company]:
@@ -176,9 +181,39 @@ def test_a_draft_of_which_a_note_has_given_something_back_is_not_discarded(guard
     given_back = guarded.credit(profile)
     assert given_back > draft.total_minor
     told = decide(guarded, Action.DISCARD)
-    assert told == "0 drafts are dropped; their periods are skipped; 1 are released: a note gave something back of them"
+    assert told == _RELEASED
     guarded.set_clock(START + timedelta(days=59))
     drafts.sweep(guarded.parts)
     (issued,) = [each for each in guarded.invoices() if each.id == draft.id]
     assert (issued.status, guarded.credit(profile)) == ("paid", given_back - draft.total_minor)
+    assert guarded.violations() == ()
+
+
+def test_what_was_paid_before_and_given_back_waits_where_the_draft_that_bears_it_is_dropped(guarded: Company) -> None:
+    profile, _ = _a_draft_that_bears_a_large_credit(guarded)
+    told = decide(guarded, Action.DISCARD)
+    assert told == (
+        "1 drafts are dropped; their periods are skipped; 1 credits of lines that were issued before wait for the next "
+        "document"
+    )
+    (dropped,) = [each for each in guarded.invoices() if each.status == "expired"]
+    assert (dropped.subtotal_minor, _waiting(guarded)) == (30_000, ["proration_credit"])
+    assert guarded.violations() == ()
+    guarded.set_clock(START + timedelta(days=59))
+    guarded.settle()
+    (last,) = held_drafts(guarded)
+    assert (last.subtotal_minor, _waiting(guarded), guarded.credit(profile)) == (30_000 - 28_929, [], 0)
+    assert guarded.violations() == ()
+
+
+def test_where_no_document_follows_such_a_draft_is_released(guarded: Company) -> None:
+    _, id_ = _a_draft_that_bears_a_large_credit(guarded)
+    guarded.set_clock(START + timedelta(days=30))
+    with guarded.parts.begin() as session:
+        changing.cancel(guarded.parts, session, id_, when=CancelWhen.NOW)
+    told = decide(guarded, Action.DISCARD)
+    assert told == _RELEASED
+    guarded.set_clock(START + timedelta(days=59))
+    drafts.sweep(guarded.parts)
+    assert sorted(each.subtotal_minor for each in guarded.invoices()) == [30_000 - 28_929, 60_000]
     assert guarded.violations() == ()

@@ -1,8 +1,12 @@
-"""Credits that are larger than what their drafts charge wait for the next document, where there will be one."""
+"""Credits of lines that were issued before wait for the next document, where there will be one.
+
+Those that are larger than what their drafts charge, and those on drafts that are dropped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from uuid import UUID
 
@@ -26,6 +30,12 @@ _TOO_LARGE = """
     ORDER BY l.invoice_id, l.amount_minor, l.id
 """
 
+_CREDITS = """
+    SELECT l.id, l.invoice_id, i.subscription_id
+    FROM billing.invoice_line l JOIN billing.invoice i ON i.id = l.invoice_id
+    WHERE l.invoice_id = ANY(%(drafts)s) AND l.kind = 'proration_credit' AND l.credits_issued
+"""
+
 
 def let_wait(session: Session, drafts: Sequence[UUID]) -> None:
     """Take such credits off these drafts, the largest first, until each draft charges something. The caller holds the
@@ -39,6 +49,18 @@ def let_wait(session: Session, drafts: Sequence[UUID]) -> None:
             if left < 0:
                 waits[credit.id] = credit.subscription_id
                 left -= credit.amount_minor
+    _move(session, waits)
+
+
+def keep_credits(session: Session, dropped: Sequence[UUID]) -> dict[UUID, int]:
+    """Take all such credits off drafts that are never issued. Returns how many, by draft; the caller sums those up."""
+    found = fetch(session, _CREDITS, drafts=list(dropped))
+    _move(session, {row.id: row.subscription_id for row in found})
+    return Counter(row.invoice_id for row in found)
+
+
+def _move(session: Session, waits: Mapping[UUID, UUID]) -> None:
+    """Lines by id become waiting ones of these subscriptions."""
     if not waits:
         return
     lines = session.scalars(select(InvoiceLine).where(InvoiceLine.id.in_(waits)).order_by(InvoiceLine.id)).all()
