@@ -86,7 +86,8 @@ def _put(call: Call) -> None:
     new = NewTaxRate(given.name, Decimal(given.percent), given.inclusive, _decimals(given.countries), changes)
 
     def act(session: Session) -> TaxRate:
-        return _shown(session, call.seller_id, put_tax_rate(session, seller_id=call.seller_id, new=new).id)
+        put = put_tax_rate(session, seller_id=call.seller_id, new=new, expected_version=call.version)
+        return _shown(session, call.seller_id, put.id)
 
     call.do(act)
 
@@ -99,6 +100,6 @@ OPERATIONS = (
     Operation("GET", "/tax-rates", "list_tax_rates", "Rates, in the order of their names.", Scope.READ, _list,
               Listed[TaxRate], query=Paging),
     Operation("POST", "/tax-rates", "put_tax_rate", "Make the rate of that name be so, for later documents.",
-              Scope.CATALOG, _put, TaxRate, body=TaxRatePut),
+              Scope.CATALOG, _put, TaxRate, body=TaxRatePut, versioned=True),
     Operation("GET", "/tax-rates/{id}", "show_tax_rate", "One rate.", Scope.READ, _show, TaxRate),
 )  # fmt: skip

@@ -1723,9 +1723,11 @@ class Client:
         made: ListedTaxRate = self._ask("GET", "/tax-rates", query={"limit": limit, "after": after})
         return made
 
-    def put_tax_rate(self, body: TaxRatePut, *, idempotency_key: str | None = None) -> TaxRate:
+    def put_tax_rate(
+        self, body: TaxRatePut, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> TaxRate:
         """Make the rate of that name be so, for later documents."""
-        made: TaxRate = self._ask("POST", "/tax-rates", body=body, idempotency_key=idempotency_key)
+        made: TaxRate = self._ask("POST", "/tax-rates", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def show_tax_rate(self, id: str) -> TaxRate:

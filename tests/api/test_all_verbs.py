@@ -221,6 +221,15 @@ def test_brakes_endpoints_rates_and_late_usage(acme: Company, shop: Program) -> 
     put = shop.ok("POST", "/tax-rates", rate)
     assert shop.ok("GET", f"/tax-rates/{put['id']}") == put
     assert shop.ok("POST", "/tax-rates", rate | {"percent": "7.5"})["percent"] == "7.5"
+
+
+def test_a_rate_that_has_changed_since_is_not_put_over(shop: Program) -> None:
+    rate = {"name": "watched", "percent": "7"}
+    assert shop.refused("POST", "/tax-rates", rate, If_Match="1") == (412, "stale"), "there is none"
+    seen = shop.ok("POST", "/tax-rates", rate)
+    changed = shop.ok("POST", "/tax-rates", rate | {"percent": "8"}, If_Match=str(seen["version"]))
+    assert shop.refused("POST", "/tax-rates", rate | {"percent": "9"}, If_Match=str(seen["version"])) == (412, "stale")
+    assert shop.ok("GET", f"/tax-rates/{seen['id']}") == changed
     assert shop.ok("GET", "/usage/late")["data"] == []
 
 

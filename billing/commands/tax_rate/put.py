@@ -11,23 +11,27 @@ from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.kernel.errors import Fault, Refused
+from billing.commands.expected_version import require_version
+from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import Price, TaxRate
 from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
 
 
-def put_tax_rate(session: Session, *, seller_id: UUID, new: NewTaxRate) -> TaxRate:
+def put_tax_rate(session: Session, *, seller_id: UUID, new: NewTaxRate, expected_version: int | None = None) -> TaxRate:
     """Make the rate of that name be as `new` says; a repeat changes nothing. Issued documents keep their percents.
 
-    Raises `Refused`: the faults of `check_new_tax_rate`, `tax_included_fixed`.
+    Raises `Refused`: the faults of `check_new_tax_rate`, `tax_included_fixed`; `Stale` where the caller saw another
+    version, or one is expected and there is none.
     """
     check_new_tax_rate(new)
-    insert_rate(session, seller_id=seller_id, new=new)
+    if insert_rate(session, seller_id=seller_id, new=new) and expected_version is not None:
+        raise Stale(f"version {expected_version} was expected, and there is no rate of that name; reload")
     rate = session.scalars(
         select(TaxRate).where(TaxRate.seller_id == seller_id, TaxRate.name == new.name).with_for_update(),
         execution_options={"populate_existing": True},
     ).one()
+    require_version(rate, expected_version)
     if rate.inclusive != new.inclusive and session.scalar(select(exists().where(Price.tax_rate_id == rate.id))):
         mend = "its prices would be others: make a rate of another name, and prices that bear it"
         raise Refused(Fault("inclusive", "tax_included_fixed", mend))
