@@ -223,6 +223,15 @@ def test_brakes_endpoints_rates_and_late_usage(acme: Company, shop: Program) -> 
     assert shop.ok("POST", "/tax-rates", rate | {"percent": "7.5"})["percent"] == "7.5"
 
 
+def test_a_rate_that_is_put_again_in_another_spelling_is_the_same(shop: Program) -> None:
+    rate = {"name": "spelled", "percent": "7", "countries": {"FR": "5.5"}}
+    change = {"starts_on": "2027-01-01", "percent": "8", "countries": {"FR": "6"}}
+    put = shop.ok("POST", "/tax-rates", rate | {"changes": [change]})
+    other = {"percent": "8.0", "countries": {"FR": "6.00"}}
+    again = {"percent": "7.00", "countries": {"FR": "5.50"}, "changes": [change | other]}
+    assert shop.ok("POST", "/tax-rates", rate | again) == put
+
+
 def test_a_rate_that_has_changed_since_is_not_put_over(shop: Program) -> None:
     rate = {"name": "watched", "percent": "7"}
     assert shop.refused("POST", "/tax-rates", rate, If_Match="1") == (412, "stale"), "there is none"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing.commands.expected_version import require_version
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_id
+from billing.kernel.money import plain
 from billing.models import Price, TaxRate
 from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
 
@@ -58,7 +59,7 @@ def rate_columns(new: NewTaxRate) -> dict[str, Any]:
         "changes": [
             {
                 "starts_on": change.starts_on.isoformat(),
-                "percent": None if change.percent is None else f"{change.percent:f}",
+                "percent": None if change.percent is None else plain(change.percent),
                 "countries": _texts(change.countries),
             }
             for change in new.changes
@@ -67,4 +68,4 @@ def rate_columns(new: NewTaxRate) -> dict[str, Any]:
 
 
 def _texts(countries: Mapping[str, Decimal]) -> dict[str, str]:
-    return {country: f"{percent:f}" for country, percent in countries.items()}
+    return {country: plain(percent) for country, percent in countries.items()}
