@@ -130,7 +130,7 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     take_facts(parts, session, ours, facts)
     if kept_apart(session, shown.difference.provider_account_id, shown.difference.object_ref) is not None:
         return _told_apart(invoice)
-    return f"it is the payment of invoice {invoice.number or invoice.id}"
+    return f"it is the payment of invoice {invoice.named}"
 
 
 def _may_be_of(invoice: Invoice, facts: IntentFacts, step_minor: int) -> bool:
@@ -173,4 +173,4 @@ def _apart(parts: Parts, session: Session, invoice: Invoice, charge: ChargeFacts
 
 
 def _told_apart(invoice: Invoice) -> str:
-    return f"it is booked apart; invoice {invoice.number} does not ask for it"
+    return f"it is booked apart; invoice {invoice.named} does not ask for it"

@@ -209,7 +209,7 @@ def _hold(parts: Parts, session: Session, invoice_id: UUID, *, error: str, trace
     hold_invoice(
         session,
         invoice=invoice,
-        summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
+        summary=f"Invoice {invoice.named} could not be charged and is on hold; all others were tried.",
         error=error,
         trace=trace,
         now=parts.clock.now(session),

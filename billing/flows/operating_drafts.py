@@ -112,7 +112,7 @@ def _carry_out(
             before=before | (taken or {}),
             after=after,
         )
-        name = draft.number or str(draft.id)
+        name = draft.named
     return Done(draft_id, name, changed=before != after, told=told)
 
 

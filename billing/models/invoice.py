@@ -153,6 +153,11 @@ class Invoice(SellerOwned, Versioned, Base):
         {"postgresql_with": {"fillfactor": "85"}},
     )
 
+    @property
+    def named(self) -> str:
+        """What a person finds it by: its number, or the id of a draft."""
+        return self.number or str(self.id)
+
 
 class InvoiceLine(SellerOwned, Base):
     """One line, and how it came about: `how` holds integers and strings that explain the amount to the cent."""

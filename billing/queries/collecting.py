@@ -38,6 +38,11 @@ class Collecting:
     card_limit_until: datetime | None
     final_decision: str | None
 
+    @property
+    def named(self) -> str:
+        """What a person finds it by: its number, or the id of a draft."""
+        return self.number or str(self.id)
+
 
 _NAMES = [each.name for each in fields(Collecting)]
 COLLECTING = ", ".join(f"i.{name}" for name in _NAMES)

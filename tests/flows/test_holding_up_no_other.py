@@ -18,6 +18,7 @@ from billing.providers.stripe.adapter import StripeProvider
 from billing.queries.collection import Due
 from billing.validators.subscription import NewItem
 from tests.flows.away import unanswered
+from tests.flows.beginning import begin
 from tests.flows.company import Company
 
 
@@ -149,6 +150,16 @@ def test_an_attempt_that_cannot_be_opened_keeps_no_other_from_being_charged(acme
     (item,) = acme.work_items()
     assert "could not be charged and is on hold" in item.summary
     assert "an odd one" in (item.error or "")
+
+
+def test_the_work_of_a_draft_names_it_by_its_id(acme: Company) -> None:
+    """It has no number yet; by its id it is found."""
+    with acme.parts.begin() as session:
+        session.execute(text(_NOT_OPENED.format("check_violation").replace("2380", "1190")))
+    begin(acme, "pm_card_visa")
+    acme.settle_under_a_brake()
+    (draft,), (item,) = acme.invoices(), acme.work_items()
+    assert item.summary == f"Invoice {draft.id} could not be charged and is on hold; all others were tried."
 
 
 def test_an_attempt_that_another_worker_opened_first_is_nobodys_work(acme: Company) -> None:

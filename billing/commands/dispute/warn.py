@@ -62,7 +62,7 @@ def note_warning(
             profile_id=row.profile_id,
             amount_minor=_at_stake(session, account_id, invoice, facts.charge_ref),
             currency=invoice.currency,
-            summary=f"The issuer warns that the payment of invoice {invoice.number} may be fraud; to refund it now "
+            summary=f"The issuer warns that the payment of invoice {invoice.named} may be fraud; to refund it now "
             "spares the dispute.",
             error=row.fraud_type,
             safe_actions=["park", "discard"],

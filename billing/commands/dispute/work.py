@@ -31,17 +31,17 @@ def ask_a_person(session: Session, *, dispute: Dispute, invoice: Invoice, now: d
     if dispute.status in _NEEDS_RESPONSE:
         what = "An inquiry about" if dispute.status in INQUIRY else "A dispute of"
         until = f" by {format_instant(dispute.due_by)}" if dispute.due_by else ""
-        summary = f"{what} invoice {invoice.number} ({dispute.reason}) asks for an answer at the provider{until}."
+        summary = f"{what} invoice {invoice.named} ({dispute.reason}) asks for an answer at the provider{until}."
         _raise(session, dispute, ANSWER, summary, now, due=dispute.due_by)
     else:
         close_for(session, kind=ANSWER, subject_id=dispute.id, now=now)
     if dispute.status == DisputeStatus.LOST and dispute.reopened_minor and dispute.decision is None:
-        summary = f"The dispute of invoice {invoice.number} is lost: write the debt off, or credit it."
+        summary = f"The dispute of invoice {invoice.named} is lost: write the debt off, or credit it."
         _raise(session, dispute, LOST, summary, now)
     elif dispute.status not in OPEN_DISPUTE:
         close_for(session, kind=LOST, subject_id=dispute.id, now=now)
     if dispute.status == DisputeStatus.WON and dispute.decision in LET_GO and dispute.reinstated_minor:
-        summary = f"The dispute of invoice {invoice.number} was won after its debt had been settled; the money is back."
+        summary = f"The dispute of invoice {invoice.named} was won after its debt had been settled; the money is back."
         _raise(session, dispute, REGAINED, summary, now)
     else:
         close_for(session, kind=REGAINED, subject_id=dispute.id, now=now)
@@ -51,7 +51,7 @@ def ask_to_appeal(session: Session, *, dispute: Dispute, invoice: Invoice, facts
     """A loss may be appealed: raise that, or close it once the appeal waits for others."""
     if facts.status == DisputeStatus.NEEDS_RESPONSE:
         until = f" by {format_instant(facts.due_by)}" if facts.due_by else ""
-        summary = f"The lost dispute of invoice {invoice.number} may be appealed at the provider{until}."
+        summary = f"The lost dispute of invoice {invoice.named} may be appealed at the provider{until}."
         _raise(session, dispute, ANSWER, summary, now, due=facts.due_by)
     else:
         close_for(session, kind=ANSWER, subject_id=dispute.id, now=now)

@@ -25,7 +25,7 @@ def tell_not_canceled(session: Session, *, invoice: Invoice, error: str, now: da
         profile_id=invoice.profile_id,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
-        summary=f"An earlier payment of invoice {invoice.number} can't be ended at its provider; "
+        summary=f"An earlier payment of invoice {invoice.named} can't be ended at its provider; "
         "no other is begun meanwhile.",
         error=error,
         safe_actions=["retry", "park"],

@@ -185,7 +185,7 @@ def _not_sent(recording: Recording) -> None:
         hold_invoice(
             recording.session,
             invoice=invoice,
-            summary=f"The provider won't take the charge of invoice {invoice.number} as it is; it waits for a person.",
+            summary=f"The provider won't take the charge of invoice {invoice.named} as it is; it waits for a person.",
             error=recording.outcome.reason,
             now=recording.now,
         )
@@ -223,7 +223,7 @@ def _ask_a_person(recording: Recording, how: str, *, more: str = "") -> None:
         profile_id=payment.profile_id,
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        summary=f"Whether invoice {recording.invoice.number} was charged {how}; it is not charged again.{more}",
+        summary=f"Whether invoice {recording.invoice.named} was charged {how}; it is not charged again.{more}",
         error=recording.outcome.reason,
         safe_actions=["retry", "park"],
         next_try_at=payment.next_check_at,
