@@ -94,7 +94,8 @@ def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
     def account(token: str) -> Response:
         def begin() -> dict[str, Any]:
             days = _body().get("days")
-            days = days if isinstance(days, int) else -1
+            # To Python, true is the number 1.
+            days = days if type(days) is int else -1
             version = _agreed_to(f"{CONSENT_VERSION}-sepa-{days}d")
             started = flow.begin_account(parts, token, text_version=version, days=days)
             return {"card": str(started.method_id), "secret": started.client_secret}

@@ -248,6 +248,21 @@ def test_nonsense_is_no_agreement(acme: Company, browser: FlaskClient, body: byt
         assert refusal(answer) == (409, "consent_missing"), step
 
 
+@pytest.mark.parametrize("days", [True, "1", 1.0])
+def test_what_is_no_number_of_days_is_no_agreement_to_it(acme: Company, browser: FlaskClient, days: object) -> None:
+    path = path_of(acme, owing(acme))
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.seller SET method_kinds = '{card,sepa_debit}', debit_notice_days = 1, creditor_id = :id"
+            ),
+            {"id": "DE98ZZZ09999999999"},
+        )
+    agreed = {"agreed": True, "days": days}
+    assert refusal(browser.post(path + "/accounts", json=agreed)) == (409, "consent_missing")
+    assert browser.post(path + "/accounts", json=agreed | {"days": 1}).status_code == 200
+
+
 def test_nobody_finishes_another_customers_card(acme: Company, browser: FlaskClient) -> None:
     path, other = path_of(acme, owing(acme)), path_of(acme, acme.customer("two", method=None))
     begun = browser.post(path + "/cards", json={"agreed": True}).json
