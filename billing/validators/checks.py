@@ -24,11 +24,18 @@ EARLIEST, AFTER_LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(8000, 1, 1, 
 """What is taken for a time. Farther out, a trial, a period or a local day would leave the calendar's 9999 years."""
 _VISIBLE = frozenset("LNPS")
 """Letters, numbers, punctuation, symbols: marks of direction alone are no name on an invoice."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Those among them that are blank: fillers of Hangul, and a cell of Braille without a dot."""
 _MACHINES_OWN = frozenset({"Factory", "localtime", "posixrules"})
 MOST_INTERVALS = 1000
 MOST_DECIMALS = 12
 MOST_LINES = 12
 """Of a text that stands below a document: more would be a page of its own."""
+
+
+def shows(text: str) -> bool:
+    """Whether anything of it is to be seen."""
+    return any(unicodedata.category(sign)[0] in _VISIBLE and sign not in _BLANK for sign in text)
 
 
 class Checks:
@@ -48,7 +55,7 @@ class Checks:
 
     def text(self, field: str, value: str | None, *, most: int) -> None:
         """A present line of text for people, of at most `most` characters."""
-        if value is None or not any(unicodedata.category(sign)[0] in _VISIBLE for sign in value):
+        if value is None or not shows(value):
             self.fault(field, "missing", "give a text")
             return
         self.optional_text(field, value, most=most)

@@ -15,13 +15,17 @@ from billing.kernel.ids import new_id
 from billing.models import AuditRecord
 
 
-def test_an_action_without_a_name_and_a_reason_is_refused_with_both_faults(session: Session, now: datetime) -> None:
+@pytest.mark.parametrize("nothing", ["", " ", "\u200b\u2060", "\u00ad", "\u3164", "\u2800 \ufeff"])
+def test_an_action_without_a_name_and_a_reason_is_refused_with_both_faults(
+    session: Session, now: datetime, nothing: str
+) -> None:
+    """Also where there are signs and none of them shows."""
     with pytest.raises(Refused) as refusal:
         record(
             session,
-            actor=" ",
+            actor=nothing,
             action="work.retry",
-            reason="",
+            reason=nothing,
             subject_type="work_item",
             subject_id=new_id(),
             now=now,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from billing.db.base import Json
 from billing.kernel.ids import new_id
 from billing.models import AuditRecord
-from billing.validators.checks import Checks
+from billing.validators.checks import Checks, shows
 
 ENGINE = "billing"
 """The actor of what the engine does by itself."""
@@ -21,7 +21,7 @@ def require_who_and_why(actor: object, reason: object) -> None:
     be kept (`control_character`, `card_number`), or is no text (`wrong_type`)."""
     checks = Checks()
     for field, said, mend in (("actor", actor, "say who does this"), ("reason", reason, "say why in a few words")):
-        if said is None or (isinstance(said, str) and not said.strip()):
+        if said is None or (isinstance(said, str) and not shows(said)):
             checks.fault(field, f"{field}_missing", mend)
         elif not isinstance(said, str):
             checks.fault(field, "wrong_type", "give a text")
