@@ -55,7 +55,11 @@ _STATES = (
     "_taken", "_in_flight", "_canceled", "_incomplete", "_due", "_on_hold", "_paused", "_stopped", "_not_open",
     "_partly_settled", "_corrected", "_changed", "_exceeds_paid", "_exceeded", "_disputed", "_not_lost", "_decided",
     "_not_pending", "_not_complete", "_not_safe", "_in_hands", "_is_off", "_erased", "_blanked", "_not_issued",
-    "_takes_days", "_not_standing",
+    "_takes_days", "_not_standing", "already_paused", "not_paused", "not_canceling", "not_active", "_not_draft",
+    "_not_automatic", "_included_fixed", "nothing_owed", "nothing_to_settle", "nothing_to_refund",
+    "nothing_to_adopt_for", "_exceeds_invoice", "_below_zero", "balance_too_large", "line_credited", "last_line",
+    "month_not_over", "_settled", "refund_not_failed", "_rotating", "_limit_reached", "destination_rate_missing",
+    "catch_up_too_long", "payment_method_missing", "payment_method_refused", "_known", "_payment_open", "_not_begun",
 )  # fmt: skip
 
 

@@ -58,6 +58,24 @@ def test_a_subscription_is_changed_as_it_was_previewed(acme: Company, shop: Prog
         assert shop.refused("POST", "/previews/apply", {"token": token}) == (422, "token_invalid")
 
 
+def test_what_a_state_stands_against_is_a_conflict_and_no_fault_of_the_request(shop: Program) -> None:
+    customer = anna()
+    profile = shop.ok("POST", "/profiles", customer)
+    subscription = shop.ok("POST", "/subscriptions", basic(customer))
+    (invoice,) = shop.ok("GET", f"/invoices?profile_id={profile['id']}")["data"]
+    path, why = f"/subscriptions/{subscription['id']}", {"reason": "asked for"}
+    assert shop.refused("POST", f"{path}/uncancel", {}) == (409, "not_canceling")
+    assert shop.refused("POST", f"{path}/resume", {}) == (409, "not_paused")
+    shop.ok("POST", f"{path}/pause", {})
+    assert shop.refused("POST", f"{path}/pause", {}) == (409, "already_paused")
+    line = why | {"description": "Set-up", "amount_minor": 500}
+    assert shop.refused("POST", f"/invoices/{invoice['id']}/add-line", line) == (409, "invoice_not_draft")
+    too_much = why | {"amount_minor": invoice["amount_remaining_minor"] + 1}
+    assert shop.refused("POST", f"/invoices/{invoice['id']}/credit", too_much) == (409, "credit_exceeds_invoice")
+    rate = {"name": "standard", "percent": "19", "inclusive": True}
+    assert shop.refused("POST", "/tax-rates", rate) == (409, "tax_included_fixed")
+
+
 def test_a_subscription_is_canceled_paused_and_goes_on(acme: Company, shop: Program) -> None:
     customer = anna()
     shop.ok("POST", "/profiles", customer)
