@@ -241,6 +241,23 @@ def test_several_invoices_are_paid_at_one_press_oldest_first(acme: Company, visi
     assert paid == [invoice.id for invoice in sorted(acme.invoices(), key=lambda each: each.issued_at)]
 
 
+def test_a_page_that_the_browser_kept_is_loaded_anew_when_the_customer_comes_back_to_it(
+    acme: Company, visitor: Visitor
+) -> None:
+    """Safari keeps a page as it was, whatever its headers say: with the debt that is paid, or its buttons disabled."""
+    profile_id = _owing(acme, "pm_card_chargeCustomerFail")
+    acme.give_method(profile_id, "pm_card_visa")
+    page = visitor.open_profile(profile_id)
+    assert page.locator("#pay").is_visible()
+    acme.pay_by_hand()
+    came_back = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: %s}))"
+    page.evaluate(came_back % "false")
+    assert page.locator("#pay").is_visible(), "a page that was just loaded is not loaded once more"
+    with page.expect_navigation():
+        page.evaluate(came_back % "true")
+    assert page.locator("#pay").count() == 0
+
+
 def test_an_expired_link_and_a_closed_invoice_say_so_in_one_sentence(acme: Company, visitor: Visitor) -> None:
     profile_id = _owing(acme, "pm_card_visa")
     visitor.open_invoice(_invoice(acme))

@@ -212,6 +212,9 @@
     else if (left.owes === "yes" && at("pay")) once(at("pay"), pay);
   };
 
+  // Kept by the browser and shown again, it would say what was: some keep a page whatever its headers say.
+  addEventListener("pageshow", (event) => { if (event.persisted) again(); });
+
   if (state === "payment_in_flight") follow();
   else back();
 })();
