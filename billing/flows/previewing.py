@@ -29,6 +29,7 @@ from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.period import boundary
 from billing.models import Subscription
+from billing.queries.catalog import hold_rates
 from billing.queries.standing import Item
 from billing.queries.subscription import lock_subscription
 from billing.queries.usage import used_after
@@ -147,6 +148,8 @@ def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     """
     said = _read(parts, token)
     subscription_id, at = UUID(said["subscription"]), parse_instant(said["at"], field="token")
+    # Before its customer, as an import takes them: who puts a rate waits, and what is compared is what is written.
+    hold_rates(session, subscription_id=subscription_id)
     subscription = lock_subscription(session, subscription_id)
     now = parts.clock.now(session)
     if now - at > LIFE:

@@ -127,3 +127,16 @@ def the_seller(session: Session, code: str) -> Seller:
     if seller is None:
         raise Refused(Fault("seller", "seller_not_found", f"no seller has the code {code}"))
     return seller
+
+
+_HOLD = text(
+    """
+    SELECT r.id FROM billing.tax_rate r JOIN billing.subscription s ON s.seller_id = r.seller_id
+    WHERE s.id = :subscription ORDER BY r.id FOR SHARE OF r
+    """
+)
+
+
+def hold_rates(session: Session, *, subscription_id: UUID) -> None:
+    """Let no rate of a subscription's seller be put until the transaction ends. Others may hold them too."""
+    session.execute(_HOLD, {"subscription": subscription_id}).all()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,13 +15,17 @@ from sqlalchemy import text
 from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen, Proration
-from billing.flows import changing
+from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows import changing, previewing
 from billing.flows.previewing import Preview, apply, preview_cancel, preview_change, preview_renewal
 from billing.kernel.errors import Refused, Stale
 from billing.models import Invoice, InvoiceLine, Subscription
+from billing.sandbox.embedded.processes import wait_until
 from billing.validators.subscription import NewItem
+from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company
+from tests.flows.test_start import somebody_waits
 
 HALF = START + timedelta(days=14)
 """Half of 31 January to 28 February."""
@@ -178,6 +184,33 @@ def test_a_token_that_was_touched_is_refused(acme: Company, s1: UUID) -> None:
     with pytest.raises(Refused) as refusal:
         _apply(acme, forged)
     assert refusal.value.code == "token_invalid"
+
+
+def test_a_rate_that_is_put_while_it_is_applied_waits_for_that(
+    acme: Company, s1: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was shown is what is invoiced, also between the comparison and the writing."""
+    shown = _preview(acme, s1)
+    compared = previewing.used_after
+
+    def put() -> None:
+        with acme.parts.begin() as session:
+            put_tax_rate(session, seller_id=acme.seller_id, new=NewTaxRate("standard", Decimal(25)))
+
+    with ThreadPoolExecutor(1) as pool:
+        puts: list[Future[None]] = []
+
+        def put_meanwhile(*given: Any, **named: Any) -> bool:
+            puts.append(pool.submit(put))
+            assert wait_until(lambda: puts[0].done() or somebody_waits(acme), seconds=10)
+            return compared(*given, **named)
+
+        monkeypatch.setattr(previewing, "used_after", put_meanwhile)
+        (issued,) = _apply(acme, shown.token).issued
+        puts[0].result(timeout=10)
+    with acme.begin() as session:
+        assert session.get_one(Invoice, issued.id).total_minor == shown.documents[0].totals.total_minor
+        assert session.scalar(text("SELECT percent FROM billing.tax_rate WHERE name = 'standard'")) == 25
 
 
 def test_a_preview_takes_no_locks(acme: Company, s1: UUID) -> None:
