@@ -48,6 +48,7 @@ COMMANDS = {
     "seller": Entry(
         "billing.ops.seller", "Sellers: show, change what they are called on documents, and their settings."
     ),
+    "tax-rate": Entry("billing.ops.tax_rate", "Tax rates: list, show, let one change from a day on, take that back."),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry(
         "billing.ops.payment", "Attempts to move money: list, show, ask the provider, let the customer pay."

@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from billing.api.operation import Call, Operation, missing
+from billing.api.operation import BY_REQUEST, Call, Operation, missing
 from billing.api.shapes import Code, Country, Day, Exact, ExactText, Id, Listed, Paging, Shape, Version, facts
-from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows import tax_rates as flow
 from billing.queries.api.catalog import tax_rates, the_tax_rate
 from billing.validators.api_key import Scope
 from billing.validators.tax_rate import MOST_CHANGES, NewRateChange, NewTaxRate
@@ -35,6 +35,7 @@ class TaxRatePut(Shape):
     inclusive: bool = False
     countries: Annotated[dict[Country, ExactText], Field(max_length=250)] = Field(default_factory=dict)
     changes: Annotated[list[RateChangeGiven], Field(max_length=MOST_CHANGES)] = Field(default_factory=list)
+    reason: str | None = Field(default=None, min_length=1, max_length=500)
 
 
 class RateChange(Shape):
@@ -86,8 +87,10 @@ def _put(call: Call) -> None:
     new = NewTaxRate(given.name, Decimal(given.percent), given.inclusive, _decimals(given.countries), changes)
 
     def act(session: Session) -> TaxRate:
-        put = put_tax_rate(session, seller_id=call.seller_id, new=new, expected_version=call.version)
-        return _shown(session, call.seller_id, put.id)
+        order = call.bare_order(given.reason or BY_REQUEST)
+        return _shown(
+            session, call.seller_id, flow.put(call.parts, session, seller_id=call.seller_id, new=new, order=order).id
+        )
 
     call.do(act)
 

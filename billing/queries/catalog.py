@@ -121,6 +121,11 @@ def rate_by_name(session: Session, *, seller_id: UUID, name: str | None) -> TaxR
     )
 
 
+def rates_of_seller(session: Session, seller_id: UUID) -> Sequence[StoredRate]:
+    """Their rows, in the order of their names."""
+    return session.scalars(select(StoredRate).where(StoredRate.seller_id == seller_id).order_by(StoredRate.name)).all()
+
+
 def the_seller(session: Session, code: str) -> Seller:
     """The seller of that code. Raises `Refused` (`seller_not_found`)."""
     seller = session.scalars(select(Seller).where(Seller.code == code)).one_or_none()

@@ -74,7 +74,7 @@ def known(
     return Known(
         seller_id=seller.id,
         seller=seller_as_given(seller, next_number=next_number),
-        tax_rates={rate.name: _rate(rate) for rate in rates},
+        tax_rates={rate.name: rate_as_given(rate) for rate in rates},
         products={product.code: NewProduct(product.code, product.name) for product in products},
         prices={code: price.given for code, price in prices_by_code(session, seller_id=seller.id).items()},
         coupons={coupon.code: _coupon(coupon) for coupon in coupons},
@@ -164,7 +164,8 @@ def seller_as_given(row: Seller, *, next_number: int = 1) -> NewSeller:
     )
 
 
-def _rate(row: TaxRate) -> NewTaxRate:
+def rate_as_given(row: TaxRate) -> NewTaxRate:
+    """The rate that was put."""
     return NewTaxRate(
         name=row.name,
         percent=row.percent,

@@ -1398,6 +1398,7 @@ class TaxRatePut(TypedDict):
     inclusive: NotRequired[bool]
     countries: NotRequired[dict[str, Any]]
     changes: NotRequired[list[RateChangeGiven]]
+    reason: NotRequired[str | None]
 
 
 class TaxRow(TypedDict):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from billing.models import AuditRecord
 from tests.api.program import Program, anna, application, basic, key_of
 from tests.flows.company import Company
 
@@ -239,6 +240,19 @@ def test_a_rate_that_has_changed_since_is_not_put_over(shop: Program) -> None:
     changed = shop.ok("POST", "/tax-rates", rate | {"percent": "8"}, If_Match=str(seen["version"]))
     assert shop.refused("POST", "/tax-rates", rate | {"percent": "9"}, If_Match=str(seen["version"])) == (412, "stale")
     assert shop.ok("GET", f"/tax-rates/{seen['id']}") == changed
+
+
+def test_who_put_a_rate_and_why_stands_in_the_trail(acme: Company, shop: Program) -> None:
+    rate = {"name": "told", "percent": "7", "countries": {"FR": "5.5"}}
+    put = shop.ok("POST", "/tax-rates", rate)
+    for percent in ("8", "8.0"):
+        shop.ok("POST", "/tax-rates", rate | {"percent": percent, "reason": "the law of 3 June"})
+    with acme.begin() as session:
+        trail = select(AuditRecord).where(AuditRecord.subject_id == UUID(put["id"])).order_by(AuditRecord.id)
+        first, second = session.scalars(trail)
+    assert first.after["countries"] == {"FR": "5.5"}
+    assert (second.reason, second.before, second.after) == ("the law of 3 June", {"percent": "7"}, {"percent": "8"})
+    assert second.actor == first.actor != ""
     assert shop.ok("GET", "/usage/late")["data"] == []
 
 
